@@ -1,0 +1,9 @@
+"""All checks, one family a file, in the order of the report."""
+
+from __future__ import annotations
+
+from realtime_conformance.checks import liveness, requests, truncation
+from realtime_conformance.checks.interface import Check
+
+CHECKS: tuple[Check, ...] = truncation.CHECKS + requests.CHECKS + liveness.CHECKS
+BY_ID: dict[str, Check] = {check.id: check for check in CHECKS}

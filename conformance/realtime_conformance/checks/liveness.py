@@ -1,0 +1,91 @@
+"""Liveness and evidence: the session goes on, comes to rest, and lets no exception escape."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from realtime_conformance.checks.interface import Check, Finding, Judgement, enabling, judged
+from realtime_conformance.history import Evidence, History
+
+
+def _last_disturbance(history: History) -> tuple[str, ...]:
+    return enabling(history.disturbance(len(history.entries)))
+
+
+def _session_goes_on(history: History) -> Judgement:
+    fresh = any(entry.phase == "fresh" for entry in history.entries)
+    failed = not history.stopped and not history.fresh_done
+    if not failed:
+        return judged(int(fresh or history.fresh_done), ())
+    last = history.entries[-1]
+    text = f"a fresh turn does not complete; it stands at {history.machine.show(last.after)}"
+    stuck = last.rule.id if last.rule is not None else last.act
+    finding = Finding(
+        "violation",
+        len(history.entries) - 1,
+        f"fresh turn stuck after {stuck}",
+        _last_disturbance(history),
+        text,
+    )
+    return judged(1, [finding])
+
+
+def _comes_to_rest(history: History) -> Judgement:
+    if not history.hang:
+        return judged(1, ())
+    position = len(history.entries) - 1
+    finding = Finding("violation", position, "rest", _last_disturbance(history), history.hang)
+    return judged(1, [finding])
+
+
+def _reports_server_error(history: History, evidence: Evidence) -> bool:
+    """Whether a record only tells of an `error` event that has just been delivered."""
+    if evidence.kind != "error" or evidence.position == 0:
+        return False
+    last = history.entries[evidence.position - 1]
+    return last.rule is not None and bool(last.rule.error)
+
+
+def _no_swallowed_exception(history: History) -> Judgement:
+    return judged(1, _escaped(history))
+
+
+def _escaped(history: History) -> Iterator[Finding]:
+    for evidence in history.evidence:
+        if _reports_server_error(history, evidence):
+            continue
+        position = min(evidence.position, len(history.entries)) - 1
+        yield Finding(
+            "violation",
+            position,
+            evidence.text,
+            enabling(history.disturbance(position)),
+            f"{evidence.kind}: {evidence.text}",
+        )
+
+
+CHECKS = (
+    Check(
+        "session-goes-on",
+        "After the run a fresh user turn is answered, and the answer played to its end.",
+        "the run reached its end without an act that no rule explains",
+        "SDK realtime_error_event.py: most errors are recoverable and the session stays open",
+        _session_goes_on,
+    ),
+    Check(
+        "comes-to-rest",
+        "The client comes to rest after every step, and closing the session ends.",
+        "a run was made",
+        "by definition of a run",
+        _comes_to_rest,
+    ),
+    Check(
+        "no-swallowed-exception",
+        "No exception is logged and swallowed, left in a task, raised by a call of the public "
+        "interface, or reported by the event loop; an error-level record counts, unless it tells "
+        "of an `error` event of the server.",
+        "a run was made",
+        "a handler that fails has lost its event",
+        _no_swallowed_exception,
+    ),
+)

@@ -1,0 +1,120 @@
+"""Requests: nothing that the server rejects, nothing twice, nothing that no rule explains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from realtime_conformance.checks.interface import Check, Finding, Judgement, enabling, judged
+from realtime_conformance.history import Entry, History
+
+CANCEL = "response.cancel"
+
+
+def is_repeat(history: History, entry: Entry) -> bool:
+    """Whether a cancel follows another one for the same reply."""
+    return entry.act == CANCEL and history.value(entry.before, "cancels") > 0
+
+
+def _rejected(history: History, answer: Entry) -> bool:
+    """Whether an answer is an error that the client could have known to come."""
+    if answer.rule is None or not answer.rule.error or answer.answers is None:
+        return False
+    sent = history.entries[answer.answers]
+    if is_repeat(history, sent):
+        return False
+    assert sent.rule is not None
+    step = history.machine.match(sent.before, sent.act, sent.argument)
+    return step is None or not history.machine.permitted(sent.before, step)
+
+
+def _no_rejected_event(history: History) -> Judgement:
+    answers = [entry for entry in history.entries if entry.answers is not None]
+    return judged(len(answers), (_rejection(history, a) for a in answers if _rejected(history, a)))
+
+
+def _rejection(history: History, answer: Entry) -> Finding:
+    assert answer.answers is not None
+    assert answer.rule is not None
+    sent = history.entries[answer.answers]
+    assert sent.rule is not None
+    return Finding(
+        "violation",
+        answer.answers,
+        sent.rule.id,
+        enabling(history.disturbance(answer.answers), answer.rule.id),
+        f"the server answers {answer.rule.error} to {sent.act}, which what had been delivered "
+        "ruled out",
+    )
+
+
+def _redundant_cancel(history: History) -> Judgement:
+    cancels = list(history.client_messages(CANCEL))
+    return judged(len(cancels), _repeats(history, cancels))
+
+
+def _repeats(history: History, cancels: list[tuple[int, Entry]]) -> Iterator[Finding]:
+    for position, entry in cancels:
+        if not is_repeat(history, entry):
+            continue
+        answer = history.answer(position)
+        applied = answer is not None and answer.rule is not None and not answer.rule.error
+        # a cancel sent while a request is pending means the response that is still to come
+        meant = entry.response + history.value(entry.before, "requested")
+        later = applied and answer is not None and answer.response > meant
+        yield Finding(
+            "violation" if later else "advisory",
+            position,
+            CANCEL_RULE,
+            enabling(history.disturbance(position), "later response" if later else ""),
+            "a second response.cancel for the same response"
+            + (" cuts a later one" if later else ""),
+        )
+
+
+CANCEL_RULE = "client.response.cancel"
+
+
+def _permitted_message(history: History) -> Judgement:
+    acts = [entry for entry in history.entries if entry.rule is None or entry.rule.is_client]
+    return judged(len(acts), _unexplained(history))
+
+
+def _unexplained(history: History) -> Iterator[Finding]:
+    for position, entry in enumerate(history.entries):
+        if entry.rule is None:
+            yield Finding(
+                "violation",
+                position,
+                f"no rule for {entry.act}",
+                enabling(history.disturbance(position)),
+                f"the client does {entry.act}, which no rule allows in "
+                f"{history.machine.show(entry.before)}",
+            )
+
+
+CHECKS = (
+    Check(
+        "permitted-message",
+        "Everything the client sends, and everything it tells the speaker, is a step that some "
+        "rule allows there.",
+        "the client acted",
+        "the rules of the client",
+        _permitted_message,
+    ),
+    Check(
+        "no-rejected-event",
+        "The server never has to answer with an error, crossings apart: a crossing is rejected "
+        "though nothing delivered told the client so when it sent the message.",
+        "the server read a message of the client",
+        "SDK realtime_error_event.py; facts 8",
+        _no_rejected_event,
+    ),
+    Check(
+        "redundant-cancel",
+        "A response is cancelled once: a repeat is wasteful, and a violation where it cuts a "
+        "later response.",
+        "a response.cancel was sent",
+        "facts 4: a second cancel is rejected; a late one was applied to the next response",
+        _redundant_cancel,
+    ),
+)

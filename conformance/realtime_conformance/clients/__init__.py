@@ -1,0 +1,1 @@
+"""What drives one kind of client; the only place that knows livekit."""

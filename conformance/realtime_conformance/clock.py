@@ -1,0 +1,217 @@
+"""Virtual time: an event loop whose clock stands still until it is told to move.
+
+Laws:
+- Time moves only by `advance`; everything else happens at one instant.
+- `settle` returns when nothing is ready to run: the client is at rest. Timers in the future do
+  not count.
+- Equal deadlines fire in the order they were set.
+- A job in an executor holds the clock: the client is not at rest while one runs.
+- A call from a foreign thread outside such a job is an error, and so is a name look-up.
+- A client that never comes to rest raises `NeverAtRest` after a number of turns of the loop.
+- Wall clocks of the standard library agree with the loop while it runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import math
+import selectors
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from contextvars import Context
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+
+EPOCH = 1_700_000_000.0
+"""What `time.time()` says at virtual time 0, in seconds."""
+
+TURN_LIMIT = 20_000
+"""Turns of the loop without coming to rest after which a client counts as hanging."""
+
+
+class NeverAtRest(Exception):
+    """The client kept the loop busy at one instant for too many turns."""
+
+
+class ForeignThread(RuntimeError):
+    """A thread that is no executor job called into a loop in virtual time."""
+
+
+class NameLookup(RuntimeError):
+    """The client looked up a host name, which virtual time does not have."""
+
+
+class Deadlock(RuntimeError):
+    """Nothing is ready, nobody waits for that, and time cannot move."""
+
+
+class _IdleSelector(selectors.DefaultSelector):
+    """Asks no socket; tells the loop when nothing is ready."""
+
+    loop: VirtualLoop
+
+    def select(
+        self, timeout: float | None = None
+    ) -> list[tuple[selectors.SelectorKey, selectors._EventMask]]:
+        """Return at once while something is ready; else hand over to the loop."""
+        if timeout is not None and timeout <= 0:
+            self.loop.count_turn()
+            # a job's result arrives through the loop's own pipe, so it must be looked at
+            return super().select(0) if self.loop.jobs else []
+        if self.loop.jobs:
+            return super().select(None)
+        self.loop.at_rest()
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop in virtual time; drive it from a coroutine that runs on it."""
+
+    def __init__(self) -> None:
+        self.jobs = 0
+        self._now = 0.0
+        self._turns = 0
+        self._thread = threading.get_ident()
+        self._resting: asyncio.Future[None] | None = None
+        self._deadlines: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._last_at: dict[float, float] = {}
+        self._set = 0
+        selector = _IdleSelector()
+        selector.loop = self
+        super().__init__(selector)
+
+    def time(self) -> float:
+        """Seconds since the loop was made."""
+        return self._now
+
+    def call_at(
+        self,
+        when: float,
+        callback: Callable[..., object],
+        *args: Any,
+        context: Context | None = None,
+    ) -> asyncio.TimerHandle:
+        """As the base class, but equal deadlines keep the order they were set in."""
+        # the base class keeps a heap ordered by deadline alone, which is not stable
+        last = self._last_at.get(when)
+        exact = when if last is None else math.nextafter(last, math.inf)
+        self._last_at[when] = exact
+        handle = super().call_at(exact, callback, *args, context=context)
+        self._set += 1
+        heapq.heappush(self._deadlines, (exact, self._set, handle))
+        return handle
+
+    def next_deadline(self) -> float | None:
+        """When the next timer is due, in seconds of the loop; None if there is none."""
+        while self._deadlines:
+            when, _, handle = self._deadlines[0]
+            if not handle.cancelled() and when > self._now:
+                return when
+            heapq.heappop(self._deadlines)
+        return None
+
+    async def settle(self) -> None:
+        """Run until nothing is ready.
+
+        Raises:
+            NeverAtRest: the loop stays busy.
+        """
+        self._turns = 0
+        self._resting = self.create_future()
+        await self._resting
+
+    async def advance(self, seconds: float) -> None:
+        """Move time by `seconds`, coming to rest at every deadline on the way and at the end."""
+        await self.advance_to(self._now + seconds)
+
+    async def advance_to(self, when: float) -> None:
+        """Move time to `when`, coming to rest at every deadline on the way and at the end."""
+        while (due := self.next_deadline()) is not None and due <= when:
+            self._now = due
+            await self.settle()
+        if self._now < when:
+            self._now = when
+            await self.settle()
+
+    def count_turn(self) -> None:
+        """Called once a turn while the loop is busy."""
+        self._turns += 1
+        if self._turns > TURN_LIMIT:
+            self._turns = 0
+            raise NeverAtRest(f"not at rest after {TURN_LIMIT} turns of the loop at one instant")
+
+    def at_rest(self) -> None:
+        """Called when nothing is ready: wakes whoever waits for that."""
+        resting, self._resting = self._resting, None
+        if resting is None or resting.done():
+            raise Deadlock("nothing is ready and nobody waits for rest")
+        resting.set_result(None)
+
+    def run_in_executor(  # type: ignore[override]
+        self, executor: Any, func: Callable[..., T], *args: Any
+    ) -> asyncio.Future[T]:
+        """As the base class, and the clock stands still until the job has ended."""
+        self.jobs += 1
+        future = cast("asyncio.Future[T]", super().run_in_executor(executor, func, *args))
+        future.add_done_callback(self._job_ended)
+        return future
+
+    def _job_ended(self, _: asyncio.Future[Any]) -> None:
+        self.jobs -= 1
+
+    def call_soon_threadsafe(
+        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+    ) -> asyncio.Handle:
+        """As the base class, but only for executor jobs and the loop's own thread."""
+        if threading.get_ident() != self._thread and not self.jobs:
+            raise ForeignThread("a foreign thread called into a loop in virtual time")
+        return super().call_soon_threadsafe(callback, *args, context=context)
+
+    async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> Any:
+        """Refuse: a look-up leaves the process and takes real time."""
+        raise NameLookup(f"look-up of {host!r}:{port!r} in virtual time")
+
+
+@contextmanager
+def _clocks_of(loop: VirtualLoop) -> Iterator[None]:
+    names = ("time", "monotonic", "perf_counter")
+    real = {name: getattr(time, name) for name in names}
+    time.time = lambda: EPOCH + loop.time()
+    time.monotonic = time.perf_counter = loop.time
+    try:
+        yield
+    finally:
+        for name, function in real.items():
+            setattr(time, name, function)
+
+
+def run_virtual(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
+    """Run `main(loop)` on a new virtual loop, with the standard clocks agreeing with it."""
+    loop = VirtualLoop()
+    with _clocks_of(loop):
+        try:
+            return loop.run_until_complete(main(loop))
+        finally:
+            _finish(loop)
+
+
+def _finish(loop: VirtualLoop) -> None:
+    tasks = asyncio.all_tasks(loop)
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        loop.run_until_complete(_ended(loop, tasks))
+    loop.close()
+
+
+async def _ended(loop: VirtualLoop, tasks: set[asyncio.Task[Any]]) -> None:
+    await loop.settle()
+    while pending := [task for task in tasks if not task.done()]:
+        due = loop.next_deadline()
+        if due is None:
+            raise Deadlock(f"{len(pending)} tasks ignore cancellation, first {pending[0]!r}")
+        await loop.advance_to(due)

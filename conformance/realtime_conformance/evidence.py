@@ -1,0 +1,86 @@
+"""Catches what a client lets escape: logged errors, unhandled task and loop exceptions.
+
+Laws:
+- An error-level record, a record with an exception, and whatever the loop reports is evidence.
+- Evidence found while garbage is collected after a run belongs to that run.
+- Wall-clock times, addresses and ids are taken out, so that equal evidence has equal text.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+from realtime_conformance.history import Evidence, History
+
+HARNESS_FAULTS = ("playback_finished called more times than playback segments were captured",)
+"""Warnings of a client that say the harness broke its side of the contract."""
+
+ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
+IDENTIFIER = re.compile(r"\b([a-z_]+_)[0-9a-f]{12}\b")
+
+
+class HarnessFault(AssertionError):
+    """The harness did not keep the client's contract."""
+
+
+class Witness(logging.Handler):
+    """Listens to one run."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.found: list[Evidence] = []
+        self.position: Callable[[], int] = lambda: 0
+        self.harness_fault = ""
+
+    def __enter__(self) -> None:
+        """Start listening to every logger."""
+        logging.getLogger().addHandler(self)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop listening."""
+        logging.getLogger().removeHandler(self)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Take a record that is evidence."""
+        text = record.getMessage()
+        if any(fault in text for fault in HARNESS_FAULTS):
+            self.harness_fault = text
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            self.add("exception", f"{text}: {type(error).__name__}: {error}")
+        elif record.levelno >= logging.ERROR:
+            self.add("error", text)
+
+    def loop_exception(
+        self,
+        loop: asyncio.AbstractEventLoop,  # noqa: ARG002
+        context: dict[str, Any],
+    ) -> None:
+        """Take what the event loop reports."""
+        error = context.get("exception")
+        self.add("loop", f"{context.get('message')}: {type(error).__name__}: {error}")
+
+    def add(self, kind: str, text: str) -> None:
+        """Note one piece of evidence."""
+        clean = IDENTIFIER.sub(r"\1...", ADDRESS.sub("0x...", text)).splitlines()
+        self.found.append(Evidence(kind, clean[0][:300] if clean else "", self.position()))
+
+    def charge(self, history: History) -> None:
+        """Hand everything over to the run.
+
+        Raises:
+            HarnessFault: a warning says that the harness broke its contract.
+        """
+        if self.harness_fault:
+            raise HarnessFault(self.harness_fault)
+        history.evidence.extend(self.found)

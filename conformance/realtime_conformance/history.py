@@ -1,0 +1,93 @@
+"""What happened in one run: every step in order, with what was known at that moment.
+
+Laws:
+- A history is complete: whoever judges a run needs nothing else.
+- An entry holds the state before its step, so a client message is judged by what had been
+  delivered when it was sent, whatever came later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import attrs
+
+from realtime_protocol.machine import Machine
+from realtime_protocol.rule import Rule
+from realtime_protocol.state import State
+
+Phase = Literal["main", "fresh"]
+
+
+@attrs.define(slots=True)
+class Entry:
+    """One step.
+
+    `rule` is None for an act of the client that no rule explains.
+    `act` is the wire event or act as it was seen, `message` the wire event itself if there is one.
+    `heard_ms` is what the speaker has played of the newest segment, `response` the number of the
+    newest response, both before the step.
+    `answers` is the position of the client message that a server step reads.
+    """
+
+    phase: Phase
+    rule: Rule | None
+    act: str
+    argument: int
+    before: State
+    after: State
+    time: float
+    heard_ms: float
+    response: int
+    message: Any = None
+    answers: int | None = None
+    burst: bool = False
+
+
+@attrs.define
+class Evidence:
+    """Something that escaped: an error-level record, an unhandled or raised exception."""
+
+    kind: str
+    text: str
+    position: int
+    """Number of entries when it appeared."""
+
+
+@attrs.define
+class History:
+    """One run from start to close."""
+
+    machine: Machine
+    entries: list[Entry] = attrs.field(factory=list)
+    evidence: list[Evidence] = attrs.field(factory=list)
+    hang: str = ""
+    """Why the run did not come to rest or to its end; empty if it did."""
+    fresh_done: bool = False
+    stopped: bool = False
+    """The run ended early: an act that no rule explains, or a hang."""
+
+    def value(self, state: State, field: str) -> int:
+        """A field of a state."""
+        found = state[self.machine.at[field]]
+        assert isinstance(found, int)
+        return found
+
+    def client_messages(self, event: str = "") -> Iterator[tuple[int, Entry]]:
+        """Steps that put a message on the wire, with their position."""
+        for position, entry in enumerate(self.entries):
+            rule = entry.rule
+            if rule is not None and rule.sends and event in ("", rule.event):
+                yield position, entry
+
+    def answer(self, position: int) -> Entry | None:
+        """The server's step that read the message at `position`."""
+        return next((e for e in self.entries[position:] if e.answers == position), None)
+
+    def disturbance(self, position: int) -> str:
+        """Id of the newest interruption or deadline before `position`; empty if there was none."""
+        for entry in reversed(self.entries[:position]):
+            if entry.rule is not None and entry.rule.disturbs:
+                return entry.rule.id
+        return ""

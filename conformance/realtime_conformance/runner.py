@@ -1,0 +1,376 @@
+"""Makes one run: the environment's steps are chosen, the client's are observed.
+
+Laws:
+- A run starts from nothing, follows its choices, goes on by the first choice that lets the reply
+  go on, ends where only a disturbance is left, and then takes one fresh turn.
+- After each step the client comes to rest, unless the step is delivered in a burst; what it did
+  is matched to a rule in the order in which it did it.
+- The client is never asked about its private state.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import math
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import attrs
+
+from realtime_conformance.clients.interface import Client, Seams
+from realtime_conformance.clock import Deadlock, NeverAtRest, VirtualLoop, run_virtual
+from realtime_conformance.evidence import Witness
+from realtime_conformance.history import Entry, Evidence, History, Phase
+from realtime_conformance.server import ReferenceServer
+from realtime_conformance.speaker import SAMPLE_RATE, Speaker
+from realtime_conformance.transport.memory import MemorySession
+from realtime_protocol.bounds import UNIT_MS, Scope, one_more_turn
+from realtime_protocol.machine import Machine, Step
+from realtime_protocol.state import State
+
+FRESH_STEPS = 100
+"""Steps after which a fresh turn counts as never ending."""
+
+FRESH_SECONDS = 60.0
+"""Virtual seconds after which a fresh turn, or the closing of a session, counts as hanging."""
+
+SPEECH_SECONDS = 0.1
+"""Sound that the microphone picks up before VAD announces speech."""
+
+FRAMES_PER_SECOND = SAMPLE_RATE * UNIT_MS // 1000
+"""Samples in one unit of playout."""
+
+
+class NoConnection(Exception):
+    """The client did not open its connection when it was started."""
+
+
+class BadChoice(ValueError):
+    """A choice that its node does not offer."""
+
+
+class Option(NamedTuple):
+    """One thing that the environment can do at a node."""
+
+    rule: int
+    burst: bool = False
+
+
+class Offer(NamedTuple):
+    """What a node offered, and what was taken; None where the run ended."""
+
+    state: State
+    options: tuple[Option, ...]
+    taken: int | None
+
+
+@attrs.define
+class Outcome:
+    """One run: what was offered, what was chosen, and what happened."""
+
+    offers: list[Offer]
+    history: History
+
+    @property
+    def choices(self) -> tuple[int, ...]:
+        """The choices of the main part, enough to replay the run."""
+        return tuple(offer.taken for offer in self.offers if offer.taken is not None)
+
+
+class Bench:
+    """The machines of one scope, compiled once and used for many runs."""
+
+    def __init__(
+        self, scope: Scope, make_client: Callable[[Seams], Client], bursts: int = 0
+    ) -> None:
+        self.machine = Machine(scope.bounds)
+        self.fresh = Machine(one_more_turn(scope))
+        self.make_client = make_client
+        self.bursts = bursts
+
+    def run(self, choices: Sequence[int] = ()) -> Outcome:
+        """Make one run that begins with `choices`.
+
+        Raises:
+            BadChoice: a choice that its node does not offer.
+            NoConnection: the client does not open its connection.
+        """
+        witness = Witness()
+        with witness:
+            outcome = run_virtual(lambda loop: _Run(self, loop, witness).make(choices))
+            gc.collect()
+        witness.charge(outcome.history)
+        return outcome
+
+
+class _Run:
+    """One run in the making."""
+
+    def __init__(self, bench: Bench, loop: VirtualLoop, witness: Witness) -> None:
+        self.bench = bench
+        self.loop = loop
+        self.machine = bench.machine
+        self.state: State = self.machine.initial
+        self.phase: Phase = "main"
+        self.history = History(self.machine)
+        self.offers: list[Offer] = []
+        self.bursts = bench.bursts
+        self.server = ReferenceServer(self.machine)
+        self.speaker = Speaker(self._speaker_act)
+        self.http = MemorySession(self._opened, self._received)
+        self.seen: list[tuple[str, int, Any]] = []
+        self.unread: list[int] = []
+        self.samples = 0
+        self.witness = witness
+        loop.set_exception_handler(witness.loop_exception)
+        witness.position = lambda: len(self.history.entries)
+        self.client = bench.make_client(Seams(self.http, self.speaker))
+        self.starting: asyncio.Task[None] | None = None
+
+    async def make(self, choices: Sequence[int]) -> Outcome:
+        """The whole run."""
+        try:
+            await self._main(choices)
+            if not self.history.stopped:
+                await self._fresh_turn()
+            await self._close()
+        except (NeverAtRest, Deadlock) as error:
+            self.history.hang, self.history.stopped = str(error), True
+        return Outcome(self.offers, self.history)
+
+    async def _main(self, choices: Sequence[int]) -> None:
+        burst = False
+        while not self.history.stopped:
+            options = self._options(burst)
+            taken = self._choose(options, choices)
+            self.offers.append(Offer(self.state, options, taken))
+            if taken is None:
+                return
+            burst = options[taken].burst
+            self.bursts -= burst
+            await self._take(options[taken].rule, burst)
+
+    def _options(self, in_burst: bool) -> tuple[Option, ...]:
+        rules = self.machine.rules
+        enabled = self.machine.environment(self.state)
+        if self.loop.next_deadline() is None:
+            enabled = [number for number in enabled if rules[number].actor != "clock"]
+        if in_burst:
+            enabled = [number for number in enabled if self._delivers(number)]
+        options = [Option(number) for number in enabled]
+        if self.bursts:
+            options += [Option(n, True) for n in enabled if self._delivers(n) and self._followed(n)]
+        return tuple(options)
+
+    def _delivers(self, number: int) -> bool:
+        rule = self.machine.rules[number]
+        return rule.actor == "server" and bool(rule.event)
+
+    def _followed(self, number: int) -> bool:
+        """Whether another server event can come right behind this one."""
+        after = self.machine.after(self.state, Step(number))
+        return any(self._delivers(following) for following in self.machine.environment(after))
+
+    def _choose(self, options: tuple[Option, ...], choices: Sequence[int]) -> int | None:
+        position = len(self.offers)
+        if position < len(choices):
+            if choices[position] >= len(options):
+                names = [self.machine.rules[option.rule].id for option in options]
+                raise BadChoice(
+                    f"choice {choices[position]} at step {position}, but there are "
+                    f"{len(options)}: {', '.join(names)}"
+                )
+            return choices[position]
+        goes_on = any(not self.machine.rules[option.rule].disturbs for option in options)
+        return 0 if goes_on else None
+
+    async def _take(self, number: int, burst: bool = False) -> None:
+        rule = self.machine.rules[number]
+        if rule.actor == "user":
+            # the sound has to reach the server before VAD can hear it
+            self._attempt(lambda: self.client.hear(SPEECH_SECONDS))
+            await self._rest()
+        before, after = self.state, self.machine.after(self.state, Step(number))
+        entry = self._record(Step(number), rule.event, before, after)
+        entry.burst = burst
+        if rule.reads:
+            entry.answers = self.unread.pop(0)
+        self.state = after
+        await self._act(number, entry)
+        if not burst:
+            await self._rest()
+
+    async def _act(self, number: int, entry: Entry) -> None:
+        rule = self.machine.rules[number]
+        if rule.actor in ("server", "user"):
+            text = self.server.spell(rule, entry.before, entry.after, self.loop.time())
+            if text is not None:
+                entry.message = text
+                assert self.http.socket is not None
+                self.http.socket.deliver(text)
+        elif rule.actor == "app":
+            self._attempt(getattr(self.client, rule.event))
+        elif rule.actor == "speaker":
+            await self._playout(rule.event)
+        elif rule.actor == "clock":
+            due = self.loop.next_deadline()
+            assert due is not None
+            await self.loop.advance_to(due)
+        else:
+            await self._start()
+
+    async def _playout(self, event: str) -> None:
+        if event == "play":
+            step = self.machine.bounds["STEP"]
+            self.speaker.play(step * FRAMES_PER_SECOND)
+            await self.loop.advance(step * UNIT_MS / 1000)
+        else:
+            self.speaker.report()
+
+    async def _start(self) -> None:
+        self.starting = self.loop.create_task(self.client.start())
+        await self.loop.settle()
+        if self.http.socket is None:
+            failure = self.starting.exception() if self.starting.done() else None
+            raise NoConnection(
+                f"expected the client to call http_session.ws_connect when it starts, got "
+                f"{failure!r}" if failure else "no call"
+            )
+
+    def _attempt(self, act: Callable[[], object]) -> None:
+        try:
+            act()
+        except Exception as error:
+            self.witness.add("raised", f"{type(error).__name__}: {error}")
+
+    async def _rest(self) -> None:
+        await self.loop.settle()
+        seen, self.seen = self.seen, []
+        for act, argument, message in seen:
+            self._match(act, argument, message)
+
+    def _match(self, act: str, argument: int, message: Any) -> None:
+        if self.history.stopped:
+            return
+        step = self.machine.match(self.state, act, argument) if argument >= 0 else None
+        if step is None:
+            self.history.stopped = True
+            self._record(None, act, self.state, self.state, argument, message)
+            return
+        rule = self.machine.rules[step.rule]
+        after = self.machine.after(self.state, step)
+        self._record(step, act, self.state, after, argument, message)
+        if rule.sends:
+            self.unread.append(len(self.history.entries) - 1)
+            self.server.inbox.append(message)
+        self.state = after
+
+    def _record(
+        self,
+        step: Step | None,
+        act: str,
+        before: State,
+        after: State,
+        argument: int = 0,
+        message: Any = None,
+    ) -> Entry:
+        entry = Entry(
+            self.phase,
+            None if step is None else self.machine.rules[step.rule],
+            act,
+            argument,
+            before,
+            after,
+            self.loop.time(),
+            self.speaker.played * 1000 / SAMPLE_RATE,
+            self.server.responses,
+            message,
+        )
+        self.history.entries.append(entry)
+        return entry
+
+    def _opened(self, headers: Any) -> None:
+        self.server.beta = "realtime=v1" in headers.get("OpenAI-Beta", "")
+
+    def _received(self, text: str) -> None:
+        message = json.loads(text)
+        event = message.get("type", "")
+        self.seen.append((event, self._argument(event, message), message))
+
+    def _argument(self, event: str, message: Any) -> int:
+        """The argument of a client message; -1 where it names an item that is not the reply."""
+        if event not in ("conversation.item.truncate", "conversation.item.delete"):
+            return 0
+        if message.get("item_id") != self.server.reply_id:
+            return -1
+        if event.endswith("delete"):
+            return 0
+        bounds = self.machine.bounds
+        units = message["audio_end_ms"] / (bounds["DELTA"] * UNIT_MS)
+        return min(math.ceil(units), bounds["AUDIO"] + 1)
+
+    def _speaker_act(self, act: str, samples: int) -> None:
+        if act != "capture":
+            self.samples = 0
+            self.seen.append((act, 0, None))
+            return
+        self.samples += samples
+        delta = self.machine.bounds["DELTA"] * FRAMES_PER_SECOND
+        while self.samples >= delta:
+            self.samples -= delta
+            self.seen.append((act, 0, None))
+
+    async def _fresh_turn(self) -> None:
+        """One turn more, along one straight way; it succeeds when all of its audio was played."""
+        self.phase, self.machine = "fresh", self.bench.fresh
+        self.server.machine = self.machine
+        limit = self.loop.time() + FRESH_SECONDS
+        for _ in range(FRESH_STEPS):
+            if self._fresh_done():
+                self.history.fresh_done = True
+                return
+            number = self._next_of_fresh()
+            if number is not None:
+                await self._take(number)
+            elif not await self._wait(limit):
+                return
+            if self.history.stopped:
+                return
+
+    def _next_of_fresh(self) -> int | None:
+        rules = self.machine.rules
+        going_on = [n for n in self.machine.progress(self.state) if rules[n].actor != "app"]
+        return going_on[0] if going_on else None
+
+    def _fresh_done(self) -> bool:
+        at = self.machine.at
+        bounds = self.machine.bounds
+        turns, played = self.state[at["turns"]], self.state[at["played"]]
+        finished = not self.machine.progress(self.state)
+        full = bounds["DELTA"] * bounds["AUDIO"]
+        return finished and turns == bounds["TURNS"] and played == full
+
+    async def _wait(self, limit: float) -> bool:
+        """Let the next deadline fall due; False if there is none before `limit`."""
+        due = self.loop.next_deadline()
+        if due is None or due > limit:
+            return False
+        await self.loop.advance_to(due)
+        await self._rest()
+        return True
+
+    async def _close(self) -> None:
+        closing = self.loop.create_task(self.client.close())
+        limit = self.loop.time() + FRESH_SECONDS
+        await self.loop.settle()
+        while not closing.done():
+            if not await self._wait(limit):
+                self.history.hang = "closing the session did not end"
+                return
+        error = closing.exception()
+        if error is not None:
+            self.history.evidence.append(
+                Evidence("raised", f"{type(error).__name__}: {error}", len(self.history.entries))
+            )

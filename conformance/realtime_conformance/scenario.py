@@ -1,0 +1,87 @@
+"""A run as data, and its id: one line that replays it exactly.
+
+Laws:
+- A run is a client, a profile, a scope with its bounds, and the list of choices.
+- A choice is the position of a step among those that the node offered, in the machine's order.
+- The id carries a digest of rules and bounds, so an id of another model is refused, not misread.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import attrs
+
+from realtime_protocol.bounds import PROFILES, Scope, audio_reply
+from realtime_protocol.machine import Machine
+
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
+SHAPE = re.compile(
+    r"(?P<client>[a-z][a-z0-9_.-]*):(?P<profile>[a-z]+):(?P<scope>[a-z-]+)"
+    r"(?P<changes>(?:\+[A-Z]+=\d+)*):(?P<digest>[0-9a-f]{6}):(?P<choices>[0-9a-z]*)"
+)
+
+
+class BadId(ValueError):
+    """An id that cannot be replayed here: what was expected and what came."""
+
+
+@attrs.frozen
+class Scenario:
+    """One run: who is driven, in which part of the protocol, by which choices."""
+
+    client: str
+    profile: str
+    scope: str
+    changes: tuple[tuple[str, int], ...] = ()
+    """Bounds of one's own, by name."""
+    choices: tuple[int, ...] = ()
+
+    def bounded(self) -> Scope:
+        """The scope with its bounds."""
+        return scope_of(self.profile, self.scope, dict(self.changes))
+
+    def id(self, digest: str) -> str:
+        """The id of this run under the model with `digest`."""
+        changes = "".join(f"+{name}={value}" for name, value in self.changes)
+        choices = "".join(DIGITS[choice] for choice in self.choices)
+        return f"{self.client}:{self.profile}:{self.scope}{changes}:{digest}:{choices}"
+
+
+def scope_of(profile: str, scope: str, changes: Mapping[str, int]) -> Scope:
+    """A scope of a profile with some bounds changed.
+
+    Raises:
+        ValueError: an unknown profile, scope or bound, or a bound that is too small.
+    """
+    if profile not in PROFILES:
+        raise ValueError(f"unknown profile {profile!r}; expected one of {', '.join(PROFILES)}")
+    scopes = PROFILES[profile].scopes
+    if scope not in scopes:
+        raise ValueError(f"unknown scope {scope!r}; expected one of {', '.join(scopes)}")
+    return audio_reply(**changes) if changes else scopes[scope]
+
+
+def parse_id(text: str) -> Scenario:
+    """The run that an id names.
+
+    Raises:
+        BadId: the id has another shape, or belongs to another model, profile or scope.
+    """
+    found = SHAPE.fullmatch(text.strip())
+    if found is None:
+        raise BadId(f"expected client:profile:scope:digest:choices, got {text!r}")
+    changes = tuple(
+        (name, int(value))
+        for name, value in (part.split("=") for part in found["changes"].split("+")[1:])
+    )
+    choices = tuple(DIGITS.index(digit) for digit in found["choices"])
+    scenario = Scenario(found["client"], found["profile"], found["scope"], changes, choices)
+    try:
+        digest = Machine(scenario.bounded().bounds).digest
+    except ValueError as error:
+        raise BadId(f"id {text!r}: {error}") from error
+    if digest != found["digest"]:
+        raise BadId(f"id of model {found['digest']}, but this model under its bounds is {digest}")
+    return scenario

@@ -1,0 +1,1 @@
+"""How the client and the server are connected; the only place that knows sockets."""

@@ -1,0 +1,99 @@
+"""Scopes and profiles: which part of the protocol, how much of it, and how far it is covered.
+
+A bound is a whole number that the rules name; `DELTA` and `STEP` give the lengths of one audio
+delta and one playout step in units of `UNIT_MS` milliseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+import attrs
+
+UNIT_MS = 100
+"""Milliseconds of audio in one unit of playout."""
+
+Cover = Literal["cover", "exhaust"]
+
+
+@attrs.frozen(kw_only=True)
+class Scope:
+    """A part of the protocol with bounds of its own."""
+
+    name: str
+    about: str
+    bounds: Mapping[str, int] = attrs.field(converter=dict)
+
+
+@attrs.frozen(kw_only=True)
+class Profile:
+    """A set of scopes and how far each is covered.
+
+    `cover`: every edge and every interruption by at least one way in, with all tails after it.
+    `exhaust`: every path.
+    """
+
+    name: str
+    about: str
+    cover: Cover
+    scopes: Mapping[str, Scope] = attrs.field(converter=dict)
+
+
+def audio_reply(**changes: int) -> Scope:
+    """The audio-reply scope under bounds of one's own."""
+    bounds = {
+        "TRANSCRIPTS": 2,
+        "AUDIO": 2,
+        "DELTA": 3,
+        "STEP": 2,
+        "UPDATES": 4,
+        "TURNS": 1,
+        "INTERRUPTIONS": 1,
+        "TICKS": 1,
+        "DISTURBANCES": 1,
+        "CANCELS": 2,
+        "TRUNCATES": 1,
+        "DELETES": 1,
+    }
+    unknown = sorted(set(changes) - set(bounds))
+    if unknown:
+        raise ValueError(f"unknown bound {unknown[0]!r}; expected one of {', '.join(bounds)}")
+    bounds.update(changes)
+    too_small = [name for name, value in bounds.items() if value < MINIMA.get(name, 0)]
+    if too_small:
+        name = too_small[0]
+        raise ValueError(f"bound {name} must be at least {MINIMA.get(name, 0)}, got {bounds[name]}")
+    bounds["LENGTH"] = bounds["DELTA"] * bounds["AUDIO"]
+    return Scope(
+        name="audio-reply",
+        about="one reply with an audio message, begun by the app or by a user turn, and interrupted",
+        bounds=bounds,
+    )
+
+
+MINIMA = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1, "TURNS": 1}
+
+QUICK = Profile(
+    name="quick",
+    about="every edge and every interruption by at least one way in, with all tails after it",
+    cover="cover",
+    scopes={"audio-reply": audio_reply()},
+)
+
+STANDARD = Profile(
+    name="standard",
+    about="every path with every interruption at every node",
+    cover="exhaust",
+    scopes={"audio-reply": audio_reply()},
+)
+
+PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (QUICK, STANDARD)}
+
+
+def one_more_turn(scope: Scope) -> dict[str, int]:
+    """Bounds of the fresh turn after a run: one turn more, as short as a turn can be."""
+    bounds = dict(scope.bounds)
+    bounds["TURNS"] += 1
+    bounds.update(TRANSCRIPTS=1, AUDIO=1, STEP=bounds["DELTA"])
+    return bounds

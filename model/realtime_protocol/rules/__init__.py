@@ -1,0 +1,22 @@
+"""All rules and the fields they speak of, one module for each machine.
+
+This is the only place where the protocol is written down. Adding a rule here adds it to the
+graph, the reference server, the explorer and the Hypothesis machine without another edit.
+"""
+
+from realtime_protocol.rule import Rule
+from realtime_protocol.rules import (
+    connection,
+    conversation,
+    input_audio,
+    people,
+    playout,
+    requests,
+    response,
+)
+from realtime_protocol.state import Field
+
+MACHINES = (connection, input_audio, requests, response, conversation, playout, people)
+
+FIELDS: tuple[Field, ...] = tuple(field for machine in MACHINES for field in machine.FIELDS)
+RULES: tuple[Rule, ...] = tuple(rule for machine in MACHINES for rule in machine.RULES)
