@@ -100,6 +100,8 @@ class Bench:
         witness = Witness()
         with witness:
             outcome = run_virtual(lambda loop: _Run(self, loop, witness).make(choices))
+            # nothing may keep the client alive, or what its end reveals would be charged to nobody
+            witness.position = lambda: len(outcome.history.entries)
             gc.collect()
         witness.charge(outcome.history)
         return outcome
@@ -126,11 +128,13 @@ class _Run:
         self.witness = witness
         loop.set_exception_handler(witness.loop_exception)
         witness.position = lambda: len(self.history.entries)
-        self.client = bench.make_client(Seams(self.http, self.speaker))
+        self.client: Client
         self.starting: asyncio.Task[None] | None = None
 
     async def make(self, choices: Sequence[int]) -> Outcome:
         """The whole run."""
+        # made here and not before, so that it sees the running loop and a context of its own
+        self.client = self.bench.make_client(Seams(self.http, self.speaker))
         try:
             await self._main(choices)
             if not self.history.stopped:

@@ -18,8 +18,8 @@ from realtime_protocol.machine import Machine
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 SHAPE = re.compile(
-    r"(?P<client>[a-z][a-z0-9_.-]*):(?P<profile>[a-z]+):(?P<scope>[a-z-]+)"
-    r"(?P<changes>(?:\+[A-Z]+=\d+)*):(?P<digest>[0-9a-f]{6}):(?P<choices>[0-9a-z]*)"
+    r"(?P<client>[A-Za-z][\w.-]*(?::[A-Za-z_]\w*)?):(?P<profile>[a-z]+):(?P<scope>[a-z-]+)"
+    r"(?P<changes>(?:\+[A-Z]+=\d+)*)(?P<bursts>~\d+)?:(?P<digest>[0-9a-f]{6}):(?P<choices>[0-9a-z]*)"
 )
 
 
@@ -36,6 +36,8 @@ class Scenario:
     scope: str
     changes: tuple[tuple[str, int], ...] = ()
     """Bounds of one's own, by name."""
+    bursts: int = 0
+    """How many server events may come right behind another."""
     choices: tuple[int, ...] = ()
 
     def bounded(self) -> Scope:
@@ -46,7 +48,8 @@ class Scenario:
         """The id of this run under the model with `digest`."""
         changes = "".join(f"+{name}={value}" for name, value in self.changes)
         choices = "".join(DIGITS[choice] for choice in self.choices)
-        return f"{self.client}:{self.profile}:{self.scope}{changes}:{digest}:{choices}"
+        bursts = f"~{self.bursts}" if self.bursts else ""
+        return f"{self.client}:{self.profile}:{self.scope}{changes}{bursts}:{digest}:{choices}"
 
 
 def scope_of(profile: str, scope: str, changes: Mapping[str, int]) -> Scope:
@@ -77,7 +80,10 @@ def parse_id(text: str) -> Scenario:
         for name, value in (part.split("=") for part in found["changes"].split("+")[1:])
     )
     choices = tuple(DIGITS.index(digit) for digit in found["choices"])
-    scenario = Scenario(found["client"], found["profile"], found["scope"], changes, choices)
+    bursts = int((found["bursts"] or "~0")[1:])
+    scenario = Scenario(
+        found["client"], found["profile"], found["scope"], changes, bursts, choices
+    )
     try:
         digest = Machine(scenario.bounded().bounds).digest
     except ValueError as error:

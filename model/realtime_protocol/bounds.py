@@ -52,9 +52,10 @@ def audio_reply(**changes: int) -> Scope:
         "INTERRUPTIONS": 1,
         "TICKS": 1,
         "DISTURBANCES": 1,
-        "CANCELS": 2,
-        "TRUNCATES": 1,
-        "DELETES": 1,
+        "CANCELS": 4,
+        "TRIES": 1,
+        "TRUNCATES": 2,
+        "DELETES": 2,
     }
     unknown = sorted(set(changes) - set(bounds))
     if unknown:

@@ -11,8 +11,8 @@ CANCEL = "response.cancel"
 
 
 def is_repeat(history: History, entry: Entry) -> bool:
-    """Whether a cancel follows another one for the same reply."""
-    return entry.act == CANCEL and history.value(entry.before, "cancels") > 0
+    """Whether a cancel follows another one that the server has not rejected."""
+    return entry.act == CANCEL and history.value(entry.before, "cancelling") > 0
 
 
 def _rejected(history: History, answer: Entry) -> bool:

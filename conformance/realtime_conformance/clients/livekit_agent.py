@@ -126,6 +126,9 @@ def _realtime_model(seams: Seams) -> Any:
     }
     if accepts(model.__init__, "turn_detection"):
         arguments["turn_detection"] = _server_vad()
+    if accepts(model.__init__, "max_session_duration"):
+        # a planned rotation is a reconnection, which this scope does not hold
+        arguments["max_session_duration"] = None
     return model(**arguments)
 
 

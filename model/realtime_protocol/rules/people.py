@@ -13,6 +13,7 @@ BUSY = (
 )
 IDLE = f"connection == ready and updates == configured and not {BUSY}"
 
+NEW_REPLY = {"cancels": "0", "cancelling": "0", "truncates": "0", "deletes": "0"}
 CALM = "interruptions + ticks < DISTURBANCES"
 
 FIELDS = (
@@ -31,7 +32,7 @@ RULES = (
         source="livekit AgentSession.generate_reply",
         confidence="documented",
         when=f"{IDLE} and speech == silent and turn == none and turns < TURNS",
-        then={"asked": "1", "turns": "turns + 1", "cancels": "0", "truncates": "0", "deletes": "0"},
+        then={"asked": "1", "turns": "turns + 1", **NEW_REPLY},
     ),
     Rule(
         id="user.takes_turn",
@@ -45,9 +46,7 @@ RULES = (
             "speech": "speaking",
             "turn": "open",
             "turns": "turns + 1",
-            "cancels": "0",
-            "truncates": "0",
-            "deletes": "0",
+            **NEW_REPLY,
         },
     ),
     Rule(

@@ -9,7 +9,8 @@ from realtime_protocol.state import Field
 FIELDS = (
     Field("asked", "the app wants a reply that the client has not requested yet", limit="1"),
     Field("requested", "a response.create has no response.created yet", limit="1"),
-    Field("cancels", "response.cancel messages sent for the current response", limit="CANCELS"),
+    Field("cancels", "response.cancel messages sent since the reply was begun", limit="CANCELS"),
+    Field("cancelling", "those of them that the server has not rejected", limit="CANCELS"),
 )
 
 RULES = (
@@ -41,12 +42,12 @@ RULES = (
         event="response.cancel",
         sends=True,
         why="A client cancels the response of the default conversation that is in progress, or "
-        "that it has requested.",
+        "that it has requested, once; again only if the server found nothing to cancel.",
         source="SDK response_cancel_event.py; facts 4",
         confidence="documented",
-        when="interruptions > 0 and cancels < CANCELS",
-        then={"cancels": "cancels + 1"},
-        permitted="cancels == 0 and (response == active or requested == 1)",
+        when="interruptions + ticks > 0 and cancels < CANCELS",
+        then={"cancels": "cancels + 1", "cancelling": "cancelling + 1"},
+        permitted="cancelling == 0 and cancels < TRIES and (response == active or requested == 1)",
     ),
     Rule(
         id="server.reads.response.cancel",
@@ -69,5 +70,6 @@ RULES = (
         source="openai-agents-js #189, livekit/agents #6223, hashintel/hash #9399; facts 4, 8 #1",
         confidence="observed",
         when="not (response == active and ending == running)",
+        then={"cancelling": "cancelling - 1"},
     ),
 )

@@ -1,0 +1,304 @@
+"""The command line: `run`, `replay` and `matrix`.
+
+Laws:
+- Exit 0: nothing new is violated and the promised coverage was reached. 1: otherwise, with the
+  reasons. 2: wrong use or an environment that does not work, in one line, with nothing written.
+- The human reading goes to standard output, progress to standard error, and only on a terminal.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from realtime_conformance import baseline
+from realtime_conformance.clients.registry import UnknownClient, address
+from realtime_conformance.engine import Plan, conduct, findings_of, violations
+from realtime_conformance.environments import EnvironmentFailure, build, harness_archive
+from realtime_conformance.pool import Interpreter, Pool, Setup, WorkerLost, WorkerRefused
+from realtime_conformance.report import console as human
+from realtime_conformance.report import files
+from realtime_conformance.scenario import BadId, parse_id
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Drives a real-time voice client through every interleaving of the OpenAI Realtime event "
+    "protocol, with an interruption at each node, and reports what it breaks.",
+)
+
+WRONG_USE = (
+    ValueError,
+    UnknownClient,
+    BadId,
+    baseline.BadKnownFile,
+    files.UnwritableFolder,
+    EnvironmentFailure,
+    WorkerRefused,
+)
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """Turn wrong use into one line on standard error and exit 2."""
+    try:
+        yield
+    except WRONG_USE as error:
+        _fail(str(error), 2)
+    except WorkerLost as error:
+        _fail(str(error), 1)
+    except KeyboardInterrupt:
+        _fail("stopped; nothing was written", 130)
+
+
+def _fail(text: str, code: int) -> None:
+    line = " ".join(text.split())
+    print(f"realtime-conformance: {line}", file=sys.stderr)  # noqa: T201
+    raise typer.Exit(code)
+
+
+Client = Annotated[
+    str, typer.Option(help="The client to drive: livekit-agent, or module:attribute of your own.")
+]
+Profile = Annotated[
+    str,
+    typer.Option(
+        help="quick: every step by at least one way in and every tail after an interruption. "
+        "standard: every path with every interruption."
+    ),
+]
+ScopeOption = Annotated[
+    list[str], typer.Option("--scope", help="Only this scope; may be repeated. Default: all.")
+]
+BoundOption = Annotated[
+    list[str],
+    typer.Option("--bound", metavar="NAME=N", help="A bound of your own; may be repeated."),
+]
+Bursts = Annotated[
+    int, typer.Option(min=0, max=3, help="Server events that may come right behind another.")
+]
+KnownOption = Annotated[
+    Path | None, typer.Option(help="File of known issues; what is not in it fails the run.")
+]
+UpdateKnown = Annotated[
+    bool, typer.Option("--update-known", help="Write what was found to the file of known issues.")
+]
+ReportOption = Annotated[
+    Path | None, typer.Option(help="Folder for report.json; made if it is missing.")
+]
+Jobs = Annotated[int, typer.Option(min=1, help="Worker processes.")]
+Limit = Annotated[
+    int, typer.Option(min=0, help="Stop after so many runs; coverage then falls short. 0: never.")
+]
+Release = Annotated[
+    str, typer.Option(help="Drive this livekit release, in an environment of its own date.")
+]
+CORES = os.cpu_count() or 1
+
+
+@app.command()
+def run(
+    client: Client = "livekit-agent",
+    profile: Profile = "quick",
+    scope: ScopeOption = [],  # noqa: B006
+    bound: BoundOption = [],  # noqa: B006
+    bursts: Bursts = 0,
+    known: KnownOption = None,
+    update_known: UpdateKnown = False,
+    report: ReportOption = None,
+    jobs: Jobs = CORES,
+    limit: Limit = 0,
+    release: Release = "",
+) -> None:
+    """Explore a client and report what it breaks.
+
+    Exit code 0: nothing new is violated and the promised coverage was reached; 1: otherwise.
+    """
+    with _one_line():
+        _check_update(known, update_known, limit)
+        on_file = _known(known, update_known)
+        plan = Plan(
+            client=client,
+            profile=profile,
+            scopes=tuple(scope),
+            changes=_bounds(bound),
+            bursts=bursts,
+            jobs=jobs,
+            limit=limit,
+            known=on_file,
+        )
+        result = _conduct(plan, release, report)
+        if update_known and known is not None:
+            _update(known, on_file, result)
+        human.show(result, Console())
+    raise typer.Exit(int(result["verdict"] != "pass" and not update_known))
+
+
+@app.command()
+def replay(
+    scenario: Annotated[str, typer.Argument(metavar="ID", help="Id of a run, from a report.")],
+    release: Release = "",
+    trace: Annotated[
+        bool, typer.Option("--trace", help="Print every event whole, one JSON line each.")
+    ] = False,
+) -> None:
+    """Make one run again and print it; the same id gives the same bytes.
+
+    Exit code 0: the run breaks nothing; 1: it does.
+    """
+    with _one_line():
+        parsed = parse_id(scenario)
+        address(parsed.client)
+        setup = Setup(
+            client=parsed.client,
+            profile=parsed.profile,
+            scope=parsed.scope,
+            changes=dict(parsed.changes),
+            bursts=parsed.bursts,
+        )
+        with Pool(setup, 1, _interpreter(release)) as pool:
+            shown = pool.show(parsed.choices)
+    Console(soft_wrap=True).print(Text(shown["trace"] if trace else shown["timeline"]))
+    if not trace:
+        Console(soft_wrap=True).print(Text(f"trace digest {shown['digest']}"))
+    raise typer.Exit(int(any(text.startswith("VIOLATION") for text in shown["findings"])))
+
+
+@app.command()
+def matrix(
+    versions: Annotated[list[str], typer.Argument(metavar="VERSION...", help="livekit releases.")],
+    profile: Profile = "quick",
+    report: ReportOption = Path("reports"),
+    jobs: Jobs = CORES,
+    limit: Limit = 0,
+) -> None:
+    """Run releases side by side, each in an environment resolved as of its own date.
+
+    Writes one report for each release, in a folder named after it. What a release breaks is a
+    result and not a failure: exit code 0 if every release was covered, 1 otherwise.
+    """
+    with _one_line():
+        folder = report or Path("reports")
+        files.prepare(folder)
+        plan = Plan(profile=profile, jobs=jobs, limit=limit)
+        plan.bounded()
+        interpreters = {version: _interpreter(version) for version in versions}
+        reports = {
+            version: _conduct(
+                Plan(profile=profile, jobs=jobs, limit=limit, interpreter=interpreters[version]),
+                "",
+                folder / version,
+            )
+            for version in versions
+        }
+        console = Console()
+        for version, result in reports.items():
+            console.rule(version)
+            human.show(result, console)
+        human.matrix(reports, console)
+    covered = [_only_violations(result) for result in reports.values()]
+    raise typer.Exit(int(not all(covered)))
+
+
+def _only_violations(report: dict[str, Any]) -> bool:
+    return all(reason.startswith("new violation") for reason in report["reasons"])
+
+
+def _conduct(plan: Plan, release: str, folder: Path | None) -> dict[str, Any]:
+    plan.bounded()
+    address(plan.client)
+    if folder is not None:
+        files.prepare(folder)
+    if release:
+        plan = Plan(**{**_fields(plan), "interpreter": _interpreter(release)})
+    with _progress(release or plan.client) as progress:
+        result = conduct(plan, progress)
+    if folder is not None:
+        files.write(folder, result)
+    return result
+
+
+def _fields(plan: Plan) -> dict[str, Any]:
+    return {name: getattr(plan, name) for name in plan.__slots__ if not name.startswith("__")}
+
+
+def _interpreter(release: str) -> Interpreter:
+    if not release:
+        return Interpreter()
+    errors = Console(stderr=True)
+    with errors.status(f"environment of livekit {release}") if errors.is_terminal else _nothing():
+        environment = build(release)
+        archive = harness_archive(environment.python.parent)
+    return Interpreter(python=str(environment.python), path=(str(archive),), isolated=True)
+
+
+@contextmanager
+def _nothing() -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def _progress(name: str) -> Iterator[Any]:
+    errors = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("runs made of those known so far"),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+        disable=not errors.is_terminal,
+    )
+    with bar:
+        task = bar.add_task(name)
+        yield lambda scope, done, left: bar.update(
+            task, description=f"{name} {scope}", completed=done, total=done + left
+        )
+
+
+def _bounds(given: list[str]) -> dict[str, int]:
+    changes: dict[str, int] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not equals or not value.isdigit():
+            raise ValueError(f"expected NAME=N for --bound, got {text!r}")
+        changes[name] = int(value)
+    return changes
+
+
+def _check_update(known: Path | None, update: bool, limit: int) -> None:
+    if update and known is None:
+        raise ValueError("--update-known needs --known FILE to write to")
+    if update and limit:
+        raise ValueError("--update-known needs a whole run; drop --limit")
+
+
+def _known(path: Path | None, update: bool) -> baseline.Known:
+    if path is None or (update and not path.exists()):
+        return {}
+    return baseline.read(path)
+
+
+def _update(path: Path, known: baseline.Known, report: dict[str, Any]) -> None:
+    seen = violations(findings_of(report))
+    baseline.write(path, baseline.update(known, report["profile"], seen))
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Consumers of a finished report, equal in rank; nothing below imports them."""

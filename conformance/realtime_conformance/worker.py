@@ -1,0 +1,102 @@
+"""A worker: a process of its own that makes runs and answers with plain data.
+
+Laws:
+- It speaks JSON lines: one request in, one reply out, on the descriptor that was its standard
+  output; whatever a client prints goes to standard error.
+- It runs under any interpreter that has a client installed, beside old releases of everything, so
+  it imports nothing but the model, attrs and the client.
+- Its hash seed is fixed by whoever starts it, and automatic garbage collection is off.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import logging
+import os
+import platform
+import sys
+from collections.abc import Callable
+from importlib.metadata import distributions
+from typing import Any, TextIO
+
+from realtime_conformance.batch import Batch
+from realtime_conformance.clients.interface import MissingSeam
+from realtime_conformance.clients.registry import UnknownClient, load
+from realtime_conformance.clock import Deadlock, NeverAtRest
+from realtime_conformance.evidence import HarnessFault
+from realtime_conformance.runner import BadChoice, Bench, NoConnection
+from realtime_conformance.scenario import scope_of
+from realtime_conformance.timeline import render
+
+REFUSALS = (UnknownClient, MissingSeam, NoConnection, BadChoice, HarnessFault)
+
+
+def packages() -> dict[str, str]:
+    """Name and version of every installed distribution, sorted by name."""
+    found = {dist.metadata["Name"].lower(): dist.version for dist in distributions()}
+    return dict(sorted(found.items()))
+
+
+class Worker:
+    """Answers requests for one client in one scope."""
+
+    def __init__(self, setup: dict[str, Any]) -> None:
+        scope = scope_of(setup["profile"], setup["scope"], setup["changes"])
+        self.bench = Bench(scope, load(setup["client"]), setup["bursts"])
+        self.batch = Batch(self.bench)
+        # what the first runs import and cache belongs to no run
+        for _ in range(2):
+            self.bench.run()
+        gc.collect()
+        gc.freeze()
+
+    def runs(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make the runs whose choices are listed."""
+        return self.batch.make(request["runs"])
+
+    def show(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make one run and render it."""
+        return render(self.bench.run(request["show"]))
+
+
+def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
+    return worker.show(request) if "show" in request else worker.runs(request)
+
+
+def _refusal(error: Exception) -> dict[str, Any]:
+    return {"refused": type(error).__name__, "text": str(error)}
+
+
+def serve(requests: TextIO, reply: Callable[[dict[str, Any]], None]) -> None:
+    """Answer every request until the input ends."""
+    try:
+        worker = Worker(json.loads(requests.readline()))
+    except (*REFUSALS, NeverAtRest, Deadlock) as error:
+        reply(_refusal(error))
+        return
+    reply({"packages": packages(), "python": platform.python_version()})
+    for line in requests:
+        try:
+            reply(_answer(worker, json.loads(line)))
+        except REFUSALS as error:
+            reply(_refusal(error))
+
+
+def main() -> None:
+    """Serve on standard input and output."""
+    channel = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    gc.disable()
+    logging.lastResort = None
+    logging.getLogger().addHandler(logging.NullHandler())
+
+    def reply(answer: dict[str, Any]) -> None:
+        channel.write(json.dumps(answer, separators=(",", ":")) + "\n")
+        channel.flush()
+
+    serve(sys.stdin, reply)
+
+
+if __name__ == "__main__":
+    main()
