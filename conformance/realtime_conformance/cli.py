@@ -1,4 +1,4 @@
-"""The command line: `run`, `replay` and `matrix`.
+"""The command line: `run`, `replay`, `search` and `matrix`.
 
 Laws:
 - Exit 0: nothing new is violated and the promised coverage was reached. 1: otherwise, with the
@@ -21,13 +21,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.text import Text
 
 from realtime_conformance import baseline
+from realtime_conformance.checks import BY_ID
 from realtime_conformance.clients.registry import UnknownClient, address
 from realtime_conformance.engine import Plan, conduct, findings_of, violations
 from realtime_conformance.environments import EnvironmentFailure, build, harness_archive
 from realtime_conformance.pool import Interpreter, Pool, Setup, WorkerLost, WorkerRefused
 from realtime_conformance.report import console as human
 from realtime_conformance.report import files
-from realtime_conformance.scenario import BadId, parse_id
+from realtime_conformance.scenario import BadId, parse_id, scope_of
+from realtime_conformance.stateful import Target
+from realtime_conformance.stateful import search as find
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -73,7 +76,7 @@ Client = Annotated[
 Profile = Annotated[
     str,
     typer.Option(
-        help="quick: every step by at least one way in and every tail after an interruption. "
+        help="quick: every step at every node, and again in the tail of every interruption. "
         "standard: every path with every interruption."
     ),
 ]
@@ -172,6 +175,37 @@ def replay(
     if not trace:
         Console(soft_wrap=True).print(Text(f"trace digest {shown['digest']}"))
     raise typer.Exit(int(any(text.startswith("VIOLATION") for text in shown["findings"])))
+
+
+@app.command()
+def search(
+    client: Client = "livekit-agent",
+    profile: Profile = "quick",
+    scope: Annotated[str, typer.Option(help="The scope to search.")] = "audio-reply",
+    check: Annotated[
+        list[str], typer.Option(help="Only violations of this check; may be repeated.")
+    ] = [],  # noqa: B006
+    examples: Annotated[int, typer.Option(min=1, help="Most examples that Hypothesis tries.")] = 500,
+    seed: Annotated[int, typer.Option(help="Seed of the search; the same seed, the same way.")] = 0,
+    known: KnownOption = None,
+    release: Release = "",
+) -> None:
+    """Let Hypothesis look for a violation and shrink it.
+
+    Exit code 0: none was found; 1: one was, and is printed with the id that replays it.
+    """
+    with _one_line():
+        unknown = sorted(set(check) - set(BY_ID))
+        if unknown:
+            raise ValueError(f"unknown check {unknown[0]!r}; expected one of {', '.join(BY_ID)}")
+        address(client)
+        scope_of(profile, scope, {})
+        on_file = _known(known, update=False)
+        setup = Setup(client=client, profile=profile, scope=scope)
+        with Pool(setup, 1, _interpreter(release)) as pool:
+            found = find(Target(pool, setup, tuple(on_file), tuple(check)), examples, seed)
+    Console(soft_wrap=True).print(Text(found or f"nothing found in {examples} examples"))
+    raise typer.Exit(int(bool(found)))
 
 
 @app.command()

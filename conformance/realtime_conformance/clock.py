@@ -189,23 +189,35 @@ def _clocks_of(loop: VirtualLoop) -> Iterator[None]:
             setattr(time, name, function)
 
 
+class VirtualTime:
+    """A virtual loop that is run bit by bit; the standard clocks agree with it while it runs."""
+
+    def __init__(self) -> None:
+        self.loop = VirtualLoop()
+
+    def run(self, part: Coroutine[Any, Any, T]) -> T:
+        """Run one coroutine to its end; other tasks go on as far as it lets them."""
+        with _clocks_of(self.loop):
+            return self.loop.run_until_complete(part)
+
+    def finish(self) -> None:
+        """End every task and close the loop."""
+        with _clocks_of(self.loop):
+            tasks = asyncio.all_tasks(self.loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                self.loop.run_until_complete(_ended(self.loop, tasks))
+            self.loop.close()
+
+
 def run_virtual(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
-    """Run `main(loop)` on a new virtual loop, with the standard clocks agreeing with it."""
-    loop = VirtualLoop()
-    with _clocks_of(loop):
-        try:
-            return loop.run_until_complete(main(loop))
-        finally:
-            _finish(loop)
-
-
-def _finish(loop: VirtualLoop) -> None:
-    tasks = asyncio.all_tasks(loop)
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        loop.run_until_complete(_ended(loop, tasks))
-    loop.close()
+    """Run `main(loop)` on a new virtual loop from beginning to end."""
+    virtual = VirtualTime()
+    try:
+        return virtual.run(main(virtual.loop))
+    finally:
+        virtual.finish()
 
 
 async def _ended(loop: VirtualLoop, tasks: set[asyncio.Task[Any]]) -> None:

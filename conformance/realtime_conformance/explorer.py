@@ -53,10 +53,10 @@ class Found:
 
 @attrs.frozen
 class Job:
-    """A run to make: its first choices, and whether one of them is a disturbance."""
+    """A run to make: its first choices, and as many of them as lead through an interruption."""
 
     choices: Choices = ()
-    disturbed: bool = False
+    point: Choices = ()
 
 
 @attrs.define
@@ -72,7 +72,7 @@ class Explorer:
     premises: dict[str, int] = attrs.field(factory=dict)
     found: dict[str, Found] = attrs.field(factory=dict)
     _states: dict[int, list[State]] = attrs.field(factory=dict)
-    _seen: set[tuple[State, tuple[int, bool]]] = attrs.field(factory=set)
+    _seen: set[tuple[Choices, State, tuple[int, bool]]] = attrs.field(factory=set)
 
     def explore(self, pool: Pool, progress: Progress = lambda done, waiting: None) -> None:
         """Make runs until the frontier is empty or the limit is reached."""
@@ -107,37 +107,35 @@ class Explorer:
             self._note(finding, path)
         # the first offer is that of the last choice that was given, if any was
         start = max(len(job.choices) - 1, 0)
-        disturbed = job.disturbed
+        point = job.point
         for position, (number, listed, taken) in enumerate(result["offers"], start):
             options = tuple((rule, bool(burst)) for rule, burst in listed)
             state = states[number]
             self.ledger.offer(state, options, taken)
-            if taken is not None:
-                self._seen.add((state, options[taken]))
             if position >= len(job.choices):
-                self._branch(path[:position], state, options, taken, disturbed)
-                disturbed = disturbed or (taken is not None and self._disturbs(options[taken]))
+                self._branch(Job(path[:position], point), state, options, taken)
+                if taken is not None:
+                    point = point or self._point(path[: position + 1], options[taken])
 
-    def _disturbs(self, option: tuple[int, bool]) -> bool:
-        number, burst = option
-        return burst or bool(self.ledger.graph.machine.rules[number].disturbs)
+    def _point(self, choices: Choices, option: tuple[int, bool]) -> Choices:
+        """The interruption point that `choices` lead through by their last one; empty if none."""
+        rule = self.ledger.graph.machine.rules[option[0]]
+        return choices if rule.disturbs == "interruption" else ()
 
     def _branch(
-        self,
-        prefix: Choices,
-        state: State,
-        options: Sequence[tuple[int, bool]],
-        taken: int | None,
-        disturbed: bool,
+        self, here: Job, state: State, options: Sequence[tuple[int, bool]], taken: int | None
     ) -> None:
+        """Put the options that a run did not take on the frontier, if they are news."""
         for choice, option in enumerate(options):
-            if choice == taken:
-                continue
-            if self.cover == "cover" and not disturbed:
-                if (state, option) in self._seen:
+            if self.cover == "cover":
+                key = (here.point, state, option)
+                if key in self._seen:
                     continue
-                self._seen.add((state, option))
-            self.frontier.append(Job((*prefix, choice), disturbed or self._disturbs(option)))
+                self._seen.add(key)
+            if choice != taken:
+                choices = (*here.choices, choice)
+                point = here.point or self._point(choices, option)
+                self.frontier.append(Job(choices, point))
 
     def _note(self, finding: Sequence[Any], choices: Choices) -> None:
         check, verdict, fingerprint, position, text, clause, enabled_by = finding

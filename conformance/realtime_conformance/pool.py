@@ -196,6 +196,18 @@ class Pool:
         """Make one run and return its timeline and its trace."""
         return self._ask({"show": choices})[1]
 
+    def begin(self) -> Json:
+        """Begin a run that is chosen step by step, on the first worker; returns its node."""
+        return self._workers[0].ask({"live": "begin"})
+
+    def take(self, choice: int) -> Json:
+        """Take a step of that run; returns the node it leads to and the findings so far."""
+        return self._workers[0].ask({"live": "take", "choice": choice})
+
+    def finish(self) -> Json:
+        """End that run; returns the findings."""
+        return self._workers[0].ask({"live": "finish"})
+
     def _ask(self, request: Json) -> tuple[int, Json]:
         number = self._idle.get()
         try:

@@ -11,16 +11,21 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
 import attrs
 
 from realtime_conformance.clients.interface import Client, Seams
-from realtime_conformance.clock import Deadlock, NeverAtRest, VirtualLoop, run_virtual
+from realtime_conformance.clock import (
+    Deadlock,
+    NeverAtRest,
+    VirtualLoop,
+    VirtualTime,
+    run_virtual,
+)
 from realtime_conformance.evidence import Witness
 from realtime_conformance.history import Entry, Evidence, History, Phase
 from realtime_conformance.server import ReferenceServer
@@ -100,11 +105,56 @@ class Bench:
         witness = Witness()
         with witness:
             outcome = run_virtual(lambda loop: _Run(self, loop, witness).make(choices))
-            # nothing may keep the client alive, or what its end reveals would be charged to nobody
-            witness.position = lambda: len(outcome.history.entries)
-            gc.collect()
-        witness.charge(outcome.history)
+            witness.settle_up(outcome.history)
         return outcome
+
+    def live(self) -> LiveRun:
+        """A run that is chosen step by step."""
+        return LiveRun(self)
+
+
+class LiveRun:
+    """One run whose steps are chosen from outside, one call each, with no loop running between.
+
+    Used by engines that choose for themselves, such as Hypothesis; `finish` must be called.
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self._witness = Witness()
+        self._witness.__enter__()
+        self._time = VirtualTime()
+        self._run = _Run(bench, self._time.loop, self._witness)
+        self._time.run(self._connected())
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run cannot go on."""
+        return self._run.history.stopped
+
+    def options(self) -> tuple[Option, ...]:
+        """What the environment can do now; empty if the run ended early."""
+        return () if self.ended else self._run.options()
+
+    def take(self, choice: int) -> Outcome:
+        """Take one option and return what happened so far."""
+        options = self.options()
+        self._time.run(self._run.guard(self._run.choose(options, choice)))
+        return self._run.outcome()
+
+    def finish(self) -> Outcome:
+        """Take the fresh turn, close the session and return the whole run."""
+        try:
+            self._time.run(self._run.guard(self._run.finish()))
+            outcome = self._run.outcome()
+        finally:
+            self._time.finish()
+            del self._run
+            self._witness.__exit__(None, None, None)
+        self._witness.settle_up(outcome.history)
+        return outcome
+
+    async def _connected(self) -> None:
+        self._run.connect()
 
 
 class _Run:
@@ -119,6 +169,7 @@ class _Run:
         self.history = History(self.machine)
         self.offers: list[Offer] = []
         self.bursts = bench.bursts
+        self.in_burst = False
         self.server = ReferenceServer(self.machine)
         self.speaker = Speaker(self._speaker_act)
         self.http = MemorySession(self._opened, self._received)
@@ -128,40 +179,60 @@ class _Run:
         self.witness = witness
         loop.set_exception_handler(witness.loop_exception)
         witness.position = lambda: len(self.history.entries)
-        self.client: Client
         self.starting: asyncio.Task[None] | None = None
 
     async def make(self, choices: Sequence[int]) -> Outcome:
         """The whole run."""
-        # made here and not before, so that it sees the running loop and a context of its own
-        self.client = self.bench.make_client(Seams(self.http, self.speaker))
+        self.connect()
+        await self.guard(self._main(choices))
+        await self.guard(self.finish())
+        return self.outcome()
+
+    def connect(self) -> None:
+        """Make the client; not before, so that it sees the running loop and its own context."""
+        self.client: Client = self.bench.make_client(Seams(self.http, self.speaker))
+
+    async def guard(self, part: Coroutine[Any, Any, None]) -> None:
+        """Await a part of the run; a client that does not come to rest ends it."""
         try:
-            await self._main(choices)
-            if not self.history.stopped:
-                await self._fresh_turn()
-            await self._close()
+            await part
         except (NeverAtRest, Deadlock) as error:
             self.history.hang, self.history.stopped = str(error), True
+
+    async def finish(self) -> None:
+        """Take a fresh turn, unless the run ended early, and close the session."""
+        if not self.history.stopped:
+            await self._fresh_turn()
+        if not self.history.hang:
+            await self._close()
+
+    def outcome(self) -> Outcome:
+        """What was offered and what happened so far."""
         return Outcome(self.offers, self.history)
 
     async def _main(self, choices: Sequence[int]) -> None:
-        burst = False
         while not self.history.stopped:
-            options = self._options(burst)
+            options = self.options()
             taken = self._choose(options, choices)
-            self.offers.append(Offer(self.state, options, taken))
             if taken is None:
+                self.offers.append(Offer(self.state, options, None))
                 return
-            burst = options[taken].burst
-            self.bursts -= burst
-            await self._take(options[taken].rule, burst)
+            await self.choose(options, taken)
 
-    def _options(self, in_burst: bool) -> tuple[Option, ...]:
+    async def choose(self, options: tuple[Option, ...], taken: int) -> None:
+        """Take one of the options of the node."""
+        self.offers.append(Offer(self.state, options, taken))
+        self.in_burst = options[taken].burst
+        self.bursts -= self.in_burst
+        await self._take(options[taken].rule, self.in_burst)
+
+    def options(self) -> tuple[Option, ...]:
+        """What the environment can do at the node, in the order of the rules."""
         rules = self.machine.rules
         enabled = self.machine.environment(self.state)
         if self.loop.next_deadline() is None:
             enabled = [number for number in enabled if rules[number].actor != "clock"]
-        if in_burst:
+        if self.in_burst:
             enabled = [number for number in enabled if self._delivers(number)]
         options = [Option(number) for number in enabled]
         if self.bursts:

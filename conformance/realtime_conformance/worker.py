@@ -21,11 +21,12 @@ from importlib.metadata import distributions
 from typing import Any, TextIO
 
 from realtime_conformance.batch import Batch
+from realtime_conformance.checks import CHECKS
 from realtime_conformance.clients.interface import MissingSeam
 from realtime_conformance.clients.registry import UnknownClient, load
 from realtime_conformance.clock import Deadlock, NeverAtRest
 from realtime_conformance.evidence import HarnessFault
-from realtime_conformance.runner import BadChoice, Bench, NoConnection
+from realtime_conformance.runner import BadChoice, Bench, LiveRun, NoConnection, Outcome
 from realtime_conformance.scenario import scope_of
 from realtime_conformance.timeline import render
 
@@ -45,6 +46,7 @@ class Worker:
         scope = scope_of(setup["profile"], setup["scope"], setup["changes"])
         self.bench = Bench(scope, load(setup["client"]), setup["bursts"])
         self.batch = Batch(self.bench)
+        self._live: LiveRun
         # what the first runs import and cache belongs to no run
         for _ in range(2):
             self.bench.run()
@@ -60,8 +62,31 @@ class Worker:
         return render(self.bench.run(request["show"]))
 
 
+    def live(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Begin, go on with, or finish a run that is chosen step by step."""
+        if request["live"] == "begin":
+            self._live = self.bench.live()
+            return {"options": [option.rule for option in self._live.options()], "findings": []}
+        if request["live"] == "take":
+            outcome = self._live.take(request["choice"])
+            options = [option.rule for option in self._live.options()]
+            return {"options": options, "findings": findings(outcome)}
+        return {"options": [], "findings": findings(self._live.finish())}
+
+
+def findings(outcome: Outcome) -> list[tuple[str, str, str, str]]:
+    """Check, verdict, fingerprint and text of everything that a run shows so far."""
+    return [
+        (check.id, finding.verdict, check.fingerprint(finding), finding.text)
+        for check in CHECKS
+        for finding in check.judge(outcome.history).findings
+    ]
+
+
 def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
-    return worker.show(request) if "show" in request else worker.runs(request)
+    if "show" in request:
+        return worker.show(request)
+    return worker.live(request) if "live" in request else worker.runs(request)
 
 
 def _refusal(error: Exception) -> dict[str, Any]:

@@ -30,7 +30,8 @@ class Scope:
 class Profile:
     """A set of scopes and how far each is covered.
 
-    `cover`: every edge and every interruption by at least one way in, with all tails after it.
+    `cover`: every step at every node by at least one way in, and for each interruption point every
+    step at every node of the tail after it.
     `exhaust`: every path.
     """
 
@@ -77,7 +78,7 @@ MINIMA = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1, "TU
 
 QUICK = Profile(
     name="quick",
-    about="every edge and every interruption by at least one way in, with all tails after it",
+    about="every step at every node, and again in the tail of every interruption",
     cover="cover",
     scopes={"audio-reply": audio_reply()},
 )

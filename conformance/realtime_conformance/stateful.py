@@ -1,0 +1,144 @@
+"""The Hypothesis state machine, generated from the rules.
+
+Laws:
+- Every rule of the environment is a rule of the machine, enabled exactly where the model enables
+  it: adding one to the model adds one here.
+- The client is driven one step at a time in a worker, so the machine runs in this process against
+  any release.
+- A failing example is shrunk by Hypothesis and printed as a scenario id, which replays it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+
+import attrs
+import hypothesis
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import run_state_machine_as_test
+
+from realtime_conformance.pool import Choices, Pool, Setup
+from realtime_conformance.scenario import Scenario, scope_of
+from realtime_protocol.machine import Machine
+
+Json = dict[str, Any]
+
+
+class Broken(AssertionError):
+    """A violation that is not known, with the id of the run that shows it."""
+
+
+@attrs.frozen
+class Target:
+    """What the machine drives, and which violations are no news."""
+
+    pool: Pool
+    setup: Setup
+    known: Collection[str] = ()
+    checks: Collection[str] = ()
+    """Ids of the checks that count; empty for all."""
+
+    def is_news(self, check: str, verdict: str, fingerprint: str) -> bool:
+        """Whether a finding is a violation that is looked for."""
+        if verdict != "violation" or fingerprint in self.known:
+            return False
+        return not self.checks or check in self.checks
+
+    def scenario_id(self, machine: Machine, choices: Choices) -> str:
+        """The id of a run of this target."""
+        setup = self.setup
+        changes = tuple(sorted(setup.changes.items()))
+        run = Scenario(setup.client, setup.profile, setup.scope, changes, setup.bursts, choices)
+        return run.id(machine.digest)
+
+
+def state_machine(target: Target) -> type[RuleBasedStateMachine]:
+    """A `RuleBasedStateMachine` class whose rules are those of the environment."""
+    setup = target.setup
+    machine = Machine(scope_of(setup.profile, setup.scope, setup.changes).bounds)
+    methods: dict[str, Any] = {"target": target, "machine": machine}
+    for number, model_rule in enumerate(machine.rules):
+        if not model_rule.is_client:
+            name = model_rule.id.replace(".", "_")
+            methods[name] = _step(number, name)
+    return type("Conversation", (_Conversation,), methods)
+
+
+def _step(number: int, name: str) -> Any:
+    def take(self: _Conversation) -> None:
+        self.take(number)
+
+    take.__name__ = name
+    enabled: Callable[[Any], bool] = lambda self: self.enables(number)  # noqa: E731
+    return precondition(enabled)(rule()(take))
+
+
+class _Conversation(RuleBasedStateMachine):
+    """One run; subclasses add a rule for every rule of the environment."""
+
+    target: Target
+    machine: Machine
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._choices: list[int] = []
+        self._node: Json = {"options": [], "findings": []}
+        self._open = False
+
+    @initialize()
+    def begin(self) -> None:
+        """Start the client."""
+        self._node = self.target.pool.begin()
+        self._open = True
+
+    @precondition(lambda self: not self._node["options"])
+    @rule()
+    def at_rest(self) -> None:
+        """Nothing is left to do; an example must be able to go on all the same."""
+
+    def enables(self, number: int) -> bool:
+        """Whether the node offers a rule."""
+        return number in self._node["options"]
+
+    def take(self, number: int) -> None:
+        """Take the step of a rule and look at what came of it."""
+        choice = self._node["options"].index(number)
+        self._choices.append(choice)
+        self._node = self.target.pool.take(choice)
+        self._look()
+
+    def teardown(self) -> None:
+        """Take the fresh turn, close the session and look once more."""
+        if self._open:
+            self._open = False
+            self._node = self.target.pool.finish()
+            self._look()
+
+    def _look(self) -> None:
+        for check, verdict, fingerprint, text in self._node["findings"]:
+            if self.target.is_news(check, verdict, fingerprint):
+                choices = tuple(self._choices)
+                scenario = self.target.scenario_id(self.machine, choices)
+                raise Broken(f"{fingerprint}\n  {text}\n  realtime-conformance replay {scenario}")
+
+
+def search(target: Target, examples: int = 500, seed: int = 0, steps: int = 60) -> str:
+    """Let Hypothesis look for an unknown violation.
+
+    Returns what it found, with the scenario id of the shrunk run, or nothing.
+    """
+    settings = hypothesis.settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        database=None,
+        print_blob=False,
+        suppress_health_check=list(hypothesis.HealthCheck),
+    )
+    machine = hypothesis.seed(seed)(state_machine(target))
+    try:
+        run_state_machine_as_test(machine, settings=settings)  # type: ignore[no-untyped-call]
+    except Broken as error:
+        return str(error)
+    return ""
