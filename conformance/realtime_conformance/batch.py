@@ -7,12 +7,13 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from realtime_conformance.checks import CHECKS
 from realtime_conformance.history import History
 from realtime_conformance.runner import Bench, Outcome
+from realtime_conformance.tail import Tail
 from realtime_protocol.state import State
 
 Json = dict[str, Any]
@@ -33,14 +34,26 @@ class Batch:
         Returns one reply: the states and edges not sent before, a list of results in the order of
         `runs`, and the sums of premises and findings.
         """
+        return self._reply((len(choices), self._bench.run(choices)) for choices in runs)
+
+    def tails(self, point: Sequence[int], budget: int) -> Json:
+        """Explore the tail of one interruption point; a reply as that of `make`, with what is left.
+
+        Every step at every node of the tail is taken, and then other ways through it are gone until
+        `budget` runs are made or none is left.
+        """
+        tail = Tail(self._bench, tuple(point), budget)
+        reply = self._reply((len(point), outcome) for outcome in tail.explore())
+        return {**reply, "left": tail.left}
+
+    def _reply(self, outcomes: Iterable[tuple[int, Outcome]]) -> Json:
         self._new_states = []
         edges: list[tuple[int, int, int, int]] = []
         premises: dict[str, int] = {check.id: 0 for check in CHECKS}
         results = []
-        for choices in runs:
-            outcome = self._bench.run(choices)
+        for given, outcome in outcomes:
             edges += self._new_edges(outcome.history)
-            results.append(self._result(len(choices), outcome, premises))
+            results.append(self._result(given, outcome, premises))
         return {"states": self._new_states, "edges": edges, "results": results, "premises": premises}
 
     def _result(self, given: int, outcome: Outcome, premises: dict[str, int]) -> Json:

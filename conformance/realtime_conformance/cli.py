@@ -11,10 +11,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
+import attrs
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -27,7 +28,7 @@ from realtime_conformance.engine import Plan, conduct, findings_of, violations
 from realtime_conformance.environments import EnvironmentFailure, build, harness_archive
 from realtime_conformance.pool import Interpreter, Pool, Setup, WorkerLost, WorkerRefused
 from realtime_conformance.report import console as human
-from realtime_conformance.report import files
+from realtime_conformance.report.files import UnwritableFolder, prepared, write
 from realtime_conformance.scenario import BadId, parse_id, scope_of
 from realtime_conformance.stateful import Target
 from realtime_conformance.stateful import search as find
@@ -45,7 +46,7 @@ WRONG_USE = (
     UnknownClient,
     BadId,
     baseline.BadKnownFile,
-    files.UnwritableFolder,
+    UnwritableFolder,
     EnvironmentFailure,
     WorkerRefused,
 )
@@ -140,7 +141,10 @@ def run(
             limit=limit,
             known=on_file,
         )
-        result = _conduct(plan, release, report)
+        plan.bounded()
+        address(client)
+        plan = attrs.evolve(plan, interpreter=_interpreter(release))
+        result = _conduct(plan, report, release or client)
         if update_known and known is not None:
             _update(known, on_file, result)
         human.show(result, Console())
@@ -223,17 +227,15 @@ def matrix(
     """
     with _one_line():
         folder = report or Path("reports")
-        files.prepare(folder)
-        plan = Plan(profile=profile, jobs=jobs, limit=limit)
-        plan.bounded()
-        interpreters = {version: _interpreter(version) for version in versions}
-        reports = {
-            version: _conduct(
-                Plan(profile=profile, jobs=jobs, limit=limit, interpreter=interpreters[version]),
-                "",
-                folder / version,
+        Plan(profile=profile).bounded()
+        plans = {
+            version: Plan(
+                profile=profile, jobs=jobs, limit=limit, interpreter=_interpreter(version)
             )
             for version in versions
+        }
+        reports = {
+            version: _conduct(plan, folder / version, version) for version, plan in plans.items()
         }
         console = Console()
         for version, result in reports.items():
@@ -248,37 +250,22 @@ def _only_violations(report: dict[str, Any]) -> bool:
     return all(reason.startswith("new violation") for reason in report["reasons"])
 
 
-def _conduct(plan: Plan, release: str, folder: Path | None) -> dict[str, Any]:
-    plan.bounded()
-    address(plan.client)
-    if folder is not None:
-        files.prepare(folder)
-    if release:
-        plan = Plan(**{**_fields(plan), "interpreter": _interpreter(release)})
-    with _progress(release or plan.client) as progress:
+def _conduct(plan: Plan, folder: Path | None, name: str) -> dict[str, Any]:
+    with prepared(folder) if folder else nullcontext(), _progress(name) as progress:
         result = conduct(plan, progress)
     if folder is not None:
-        files.write(folder, result)
+        write(folder, result)
     return result
-
-
-def _fields(plan: Plan) -> dict[str, Any]:
-    return {name: getattr(plan, name) for name in plan.__slots__ if not name.startswith("__")}
 
 
 def _interpreter(release: str) -> Interpreter:
     if not release:
         return Interpreter()
     errors = Console(stderr=True)
-    with errors.status(f"environment of livekit {release}") if errors.is_terminal else _nothing():
+    with errors.status(f"environment of livekit {release}") if errors.is_terminal else nullcontext():
         environment = build(release)
         archive = harness_archive(environment.python.parent)
     return Interpreter(python=str(environment.python), path=(str(archive),), isolated=True)
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
-    yield
 
 
 @contextmanager

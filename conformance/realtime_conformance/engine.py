@@ -24,7 +24,7 @@ from realtime_conformance.explorer import Explorer, Found
 from realtime_conformance.ledger import Ledger
 from realtime_conformance.pool import Interpreter, Pool, Setup
 from realtime_conformance.scenario import Scenario, scope_of
-from realtime_protocol.bounds import PROFILES, Scope
+from realtime_protocol.bounds import PROFILES, Scope, below
 from realtime_protocol.graph import enumerate_graph
 from realtime_protocol.machine import Machine
 
@@ -86,8 +86,9 @@ class _Explored:
         self.plan = plan
         self.scope = scope
         self.machine = Machine(scope.bounds)
-        cover = PROFILES[plan.profile].cover
-        self.explorer = Explorer(Ledger(enumerate_graph(self.machine)), cover, plan.limit)
+        self.profile = PROFILES[plan.profile]
+        ledger = Ledger(enumerate_graph(self.machine))
+        self.explorer = Explorer(ledger, self.profile.cover, plan.limit, self.profile.tail_runs)
         self.hello: Json = {}
         self.findings: list[Json] = []
         self.unstable: list[str] = []
@@ -133,9 +134,11 @@ class _Explored:
         return {
             "name": self.scope.name,
             "bounds": dict(self.scope.bounds),
+            "below_profile": below(self.profile, self.scope),
             "model": self.machine.digest,
             "scenarios": self.explorer.runs,
-            "frontier_left": len(self.explorer.frontier),
+            "frontier_left": self.explorer.left,
+            "tails_left": self.explorer.tails_left,
             **self.explorer.ledger.summary(),
         }
 
@@ -221,6 +224,8 @@ def _reasons(report: Json) -> list[str]:
 def _uncovered(scope: Json) -> list[str]:
     closure = scope["closure"]
     found = []
+    if scope["below_profile"]:
+        found.append(f"bounds below the profile: {', '.join(scope['below_profile'])}")
     if scope["frontier_left"]:
         found.append(f"{scope['frontier_left']} runs were left unmade")
     if closure["covered"] < closure["total"]:

@@ -24,6 +24,8 @@ Json = dict[str, Any]
 
 WAVE = 768
 BATCH = 24
+POINTS = 32
+"""Interruption points in one wave."""
 
 Progress = Callable[[int, int], None]
 
@@ -51,14 +53,6 @@ class Found:
         return tuple(choices)
 
 
-@attrs.frozen
-class Job:
-    """A run to make: its first choices, and as many of them as lead through an interruption."""
-
-    choices: Choices = ()
-    point: Choices = ()
-
-
 @attrs.define
 class Explorer:
     """The frontier, the ledger and the findings of one exploration."""
@@ -66,76 +60,91 @@ class Explorer:
     ledger: Ledger
     cover: Cover
     limit: int = 0
-    """Most runs to make; 0 for no limit."""
-    frontier: list[Job] = attrs.field(factory=lambda: [Job()])
+    """Most runs to make, but that a tail that was begun is ended; 0 for no limit."""
+    tail_budget: int = 0
+    """Runs for one tail, once every step of it is taken."""
+    frontier: list[Choices] = attrs.field(factory=lambda: [()])
+    points: list[Choices] = attrs.field(factory=list)
+    """Interruption points whose tails are still to be explored."""
     runs: int = 0
+    tails_left: int = 0
+    """Ways through tails that are known and were not gone, for want of budget."""
     premises: dict[str, int] = attrs.field(factory=dict)
     found: dict[str, Found] = attrs.field(factory=dict)
     _states: dict[int, list[State]] = attrs.field(factory=dict)
-    _seen: set[tuple[Choices, State, tuple[int, bool]]] = attrs.field(factory=set)
+    _seen: set[tuple[State, tuple[int, bool]]] = attrs.field(factory=set)
 
     def explore(self, pool: Pool, progress: Progress = lambda done, waiting: None) -> None:
-        """Make runs until the frontier is empty or the limit is reached."""
+        """Make runs until nothing is left to make or the limit is reached."""
         while self.frontier and not self._spent():
             size = min(WAVE, self.limit - self.runs) if self.limit else WAVE
             # newest first keeps the frontier as small as the tree is deep
             wave, self.frontier = self.frontier[-size:][::-1], self.frontier[:-size]
             batches = [wave[start : start + BATCH] for start in range(0, len(wave), BATCH)]
-            asked = [[job.choices for job in batch] for batch in batches]
-            for (worker, reply), batch in zip(pool.make(asked), batches, strict=True):
+            for (worker, reply), batch in zip(pool.make(batches), batches, strict=True):
                 self._merge(worker, reply, batch)
-                progress(self.runs, len(self.frontier))
+                progress(self.runs, self.left)
+        while self.points and not self._spent():
+            wave, self.points = self.points[:POINTS], self.points[POINTS:]
+            replies = pool.tails(wave, self.tail_budget)
+            for (worker, reply), point in zip(replies, wave, strict=True):
+                self._merge(worker, reply, [point] * len(reply["results"]), in_tail=True)
+                self.tails_left += reply["left"]
+                progress(self.runs, self.left)
+
+    @property
+    def left(self) -> int:
+        """Runs and interruption points that are known and not yet made."""
+        return len(self.frontier) + len(self.points)
 
     def _spent(self) -> bool:
         return bool(self.limit) and self.runs >= self.limit
 
-    def _merge(self, worker: int, reply: Json, batch: Sequence[Job]) -> None:
+    def _merge(
+        self, worker: int, reply: Json, batch: Sequence[Choices], in_tail: bool = False
+    ) -> None:
         states = self._states.setdefault(worker, [])
         states += [read_state(state) for state in reply["states"]]
         for source, number, argument, target in reply["edges"]:
             self.ledger.edges.add((states[source], number, argument, states[target]))
         for check, count in reply["premises"].items():
             self.premises[check] = self.premises.get(check, 0) + count
-        for job, result in zip(batch, reply["results"], strict=True):
-            self._take_in(job, result, states)
+        for given, result in zip(batch, reply["results"], strict=True):
+            self._take_in(given, result, states, in_tail)
 
-    def _take_in(self, job: Job, result: Json, states: list[State]) -> None:
+    def _take_in(self, given: Choices, result: Json, states: list[State], in_tail: bool) -> None:
         self.runs += 1
         self.ledger.paths += 1
         path = tuple(result["choices"])
         for finding in result["findings"]:
             self._note(finding, path)
         # the first offer is that of the last choice that was given, if any was
-        start = max(len(job.choices) - 1, 0)
-        point = job.point
+        start = max(len(given) - 1, 0)
         for position, (number, listed, taken) in enumerate(result["offers"], start):
             options = tuple((rule, bool(burst)) for rule, burst in listed)
             state = states[number]
             self.ledger.offer(state, options, taken)
-            if position >= len(job.choices):
-                self._branch(Job(path[:position], point), state, options, taken)
-                if taken is not None:
-                    point = point or self._point(path[: position + 1], options[taken])
-
-    def _point(self, choices: Choices, option: tuple[int, bool]) -> Choices:
-        """The interruption point that `choices` lead through by their last one; empty if none."""
-        rule = self.ledger.graph.machine.rules[option[0]]
-        return choices if rule.disturbs == "interruption" else ()
+            if position >= len(given) and not in_tail:
+                self._branch(path[:position], state, options, taken)
 
     def _branch(
-        self, here: Job, state: State, options: Sequence[tuple[int, bool]], taken: int | None
+        self, here: Choices, state: State, options: Sequence[tuple[int, bool]], taken: int | None
     ) -> None:
-        """Put the options that a run did not take on the frontier, if they are news."""
+        """Note the options that a run did not take, if they are news."""
         for choice, option in enumerate(options):
             if self.cover == "cover":
-                key = (here.point, state, option)
-                if key in self._seen:
+                if (state, option) in self._seen:
                     continue
-                self._seen.add(key)
-            if choice != taken:
-                choices = (*here.choices, choice)
-                point = here.point or self._point(choices, option)
-                self.frontier.append(Job(choices, point))
+                self._seen.add((state, option))
+            if choice == taken:
+                continue
+            if self.cover == "cover" and self._interrupts(option):
+                self.points.append((*here, choice))
+            else:
+                self.frontier.append((*here, choice))
+
+    def _interrupts(self, option: tuple[int, bool]) -> bool:
+        return self.ledger.graph.machine.rules[option[0]].disturbs == "interruption"
 
     def _note(self, finding: Sequence[Any], choices: Choices) -> None:
         check, verdict, fingerprint, position, text, clause, enabled_by = finding

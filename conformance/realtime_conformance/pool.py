@@ -121,7 +121,7 @@ class _Process:
             raise WorkerLost(self._obituary(doing, hung))
         reply: Json = json.loads(line)
         if "refused" in reply:
-            raise WorkerRefused(reply["text"])
+            raise WorkerRefused(reply["refused"])
         return reply
 
     def _obituary(self, doing: str, hung: bool) -> str:
@@ -184,7 +184,14 @@ class Pool:
 
     def make(self, batches: Sequence[Sequence[Choices]]) -> Iterator[tuple[int, Json]]:
         """Make batches of runs; yields the worker's number and its reply in the given order."""
-        futures = [self._threads.submit(self._ask, {"runs": batch}) for batch in batches]
+        return self._ask_all([{"runs": batch} for batch in batches])
+
+    def tails(self, points: Sequence[Choices], budget: int) -> Iterator[tuple[int, Json]]:
+        """Explore the tails of interruption points; as `make`, one reply for each point."""
+        return self._ask_all([{"tails": point, "budget": budget} for point in points])
+
+    def _ask_all(self, requests: Sequence[Json]) -> Iterator[tuple[int, Json]]:
+        futures = [self._threads.submit(self._ask, request) for request in requests]
         try:
             for future in futures:
                 yield future.result()

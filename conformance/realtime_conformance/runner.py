@@ -1,8 +1,8 @@
 """Makes one run: the environment's steps are chosen, the client's are observed.
 
 Laws:
-- A run starts from nothing, follows its choices, goes on by the first choice that lets the reply
-  go on, ends where only a disturbance is left, and then takes one fresh turn.
+- A run starts from nothing, follows its choices, goes on by steps that let the
+  reply go on, ends where only a disturbance is left, and then takes one fresh turn.
 - After each step the client comes to rest, unless the step is delivered in a burst; what it did
   is matched to a rule in the order in which it did it.
 - The client is never asked about its private state.
@@ -71,6 +71,15 @@ class Offer(NamedTuple):
     taken: int | None
 
 
+Preference = Callable[[State, tuple[Option, ...], list[int]], int]
+"""Given a node, its options and the positions of those that let the reply go on: one of these."""
+
+
+def first(state: State, options: tuple[Option, ...], calm: list[int]) -> int:  # noqa: ARG001
+    """The first step that lets the reply go on."""
+    return calm[0]
+
+
 @attrs.define
 class Outcome:
     """One run: what was offered, what was chosen, and what happened."""
@@ -95,8 +104,8 @@ class Bench:
         self.make_client = make_client
         self.bursts = bursts
 
-    def run(self, choices: Sequence[int] = ()) -> Outcome:
-        """Make one run that begins with `choices`.
+    def run(self, choices: Sequence[int] = (), prefer: Preference | None = None) -> Outcome:
+        """Make one run that begins with `choices` and goes on as `prefer` says.
 
         Raises:
             BadChoice: a choice that its node does not offer.
@@ -104,7 +113,9 @@ class Bench:
         """
         witness = Witness()
         with witness:
-            outcome = run_virtual(lambda loop: _Run(self, loop, witness).make(choices))
+            outcome = run_virtual(
+                lambda loop: _Run(self, loop, witness).make(choices, prefer or first)
+            )
             witness.settle_up(outcome.history)
         return outcome
 
@@ -181,10 +192,10 @@ class _Run:
         witness.position = lambda: len(self.history.entries)
         self.starting: asyncio.Task[None] | None = None
 
-    async def make(self, choices: Sequence[int]) -> Outcome:
+    async def make(self, choices: Sequence[int], prefer: Preference) -> Outcome:
         """The whole run."""
         self.connect()
-        await self.guard(self._main(choices))
+        await self.guard(self._main(choices, prefer))
         await self.guard(self.finish())
         return self.outcome()
 
@@ -210,10 +221,10 @@ class _Run:
         """What was offered and what happened so far."""
         return Outcome(self.offers, self.history)
 
-    async def _main(self, choices: Sequence[int]) -> None:
+    async def _main(self, choices: Sequence[int], prefer: Preference) -> None:
         while not self.history.stopped:
             options = self.options()
-            taken = self._choose(options, choices)
+            taken = self._choose(options, choices, prefer)
             if taken is None:
                 self.offers.append(Offer(self.state, options, None))
                 return
@@ -248,7 +259,9 @@ class _Run:
         after = self.machine.after(self.state, Step(number))
         return any(self._delivers(following) for following in self.machine.environment(after))
 
-    def _choose(self, options: tuple[Option, ...], choices: Sequence[int]) -> int | None:
+    def _choose(
+        self, options: tuple[Option, ...], choices: Sequence[int], prefer: Preference
+    ) -> int | None:
         position = len(self.offers)
         if position < len(choices):
             if choices[position] >= len(options):
@@ -258,8 +271,11 @@ class _Run:
                     f"{len(options)}: {', '.join(names)}"
                 )
             return choices[position]
-        goes_on = any(not self.machine.rules[option.rule].disturbs for option in options)
-        return 0 if goes_on else None
+        calm = [n for n, option in enumerate(options) if self._lets_go_on(option)]
+        return prefer(self.state, options, calm) if calm else None
+
+    def _lets_go_on(self, option: Option) -> bool:
+        return not option.burst and not self.machine.rules[option.rule].disturbs
 
     async def _take(self, number: int, burst: bool = False) -> None:
         rule = self.machine.rules[number]
@@ -309,10 +325,8 @@ class _Run:
         await self.loop.settle()
         if self.http.socket is None:
             failure = self.starting.exception() if self.starting.done() else None
-            raise NoConnection(
-                f"expected the client to call http_session.ws_connect when it starts, got "
-                f"{failure!r}" if failure else "no call"
-            )
+            came = f"{type(failure).__name__}: {failure}" if failure else "no call"
+            raise NoConnection(f"expected the client to open a WebSocket when it starts, got {came}")
 
     def _attempt(self, act: Callable[[], object]) -> None:
         try:

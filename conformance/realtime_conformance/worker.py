@@ -24,7 +24,6 @@ from realtime_conformance.batch import Batch
 from realtime_conformance.checks import CHECKS
 from realtime_conformance.clients.interface import MissingSeam
 from realtime_conformance.clients.registry import UnknownClient, load
-from realtime_conformance.clock import Deadlock, NeverAtRest
 from realtime_conformance.evidence import HarnessFault
 from realtime_conformance.runner import BadChoice, Bench, LiveRun, NoConnection, Outcome
 from realtime_conformance.scenario import scope_of
@@ -57,6 +56,10 @@ class Worker:
         """Make the runs whose choices are listed."""
         return self.batch.make(request["runs"])
 
+    def tails(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Explore the tail of one interruption point."""
+        return self.batch.tails(request["tails"], request["budget"])
+
     def show(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make one run and render it."""
         return render(self.bench.run(request["show"]))
@@ -84,20 +87,21 @@ def findings(outcome: Outcome) -> list[tuple[str, str, str, str]]:
 
 
 def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
-    if "show" in request:
-        return worker.show(request)
-    return worker.live(request) if "live" in request else worker.runs(request)
+    kinds = {"show": worker.show, "live": worker.live, "tails": worker.tails, "runs": worker.runs}
+    return next(serve for kind, serve in kinds.items() if kind in request)(request)
 
 
 def _refusal(error: Exception) -> dict[str, Any]:
-    return {"refused": type(error).__name__, "text": str(error)}
+    kind = "" if isinstance(error, REFUSALS) else f"{type(error).__name__}: "
+    return {"refused": f"{kind}{error}"}
 
 
 def serve(requests: TextIO, reply: Callable[[dict[str, Any]], None]) -> None:
     """Answer every request until the input ends."""
     try:
         worker = Worker(json.loads(requests.readline()))
-    except (*REFUSALS, NeverAtRest, Deadlock) as error:
+    except Exception as error:
+        # whatever it is, this client cannot be driven here, and the asker must be told
         reply(_refusal(error))
         return
     reply({"packages": packages(), "python": platform.python_version()})

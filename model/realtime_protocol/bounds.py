@@ -39,6 +39,10 @@ class Profile:
     about: str
     cover: Cover
     scopes: Mapping[str, Scope] = attrs.field(converter=dict)
+    tail_runs: int = 0
+    """Runs for one tail under `cover`, once every step of it is taken."""
+    least: Mapping[str, int] = attrs.field(factory=dict, converter=dict)
+    """Smallest bounds that may go by the name of this profile."""
 
 
 def audio_reply(**changes: int) -> Scope:
@@ -76,10 +80,14 @@ def audio_reply(**changes: int) -> Scope:
 
 MINIMA = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1, "TURNS": 1}
 
+LEAST = {"TRANSCRIPTS": 2, "AUDIO": 2, "DELTA": 3, "INTERRUPTIONS": 1, "TICKS": 1}
+
 QUICK = Profile(
     name="quick",
     about="every step at every node, and again in the tail of every interruption",
     cover="cover",
+    tail_runs=16,
+    least=LEAST,
     scopes={"audio-reply": audio_reply()},
 )
 
@@ -87,10 +95,20 @@ STANDARD = Profile(
     name="standard",
     about="every path with every interruption at every node",
     cover="exhaust",
+    least=LEAST,
     scopes={"audio-reply": audio_reply()},
 )
 
 PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (QUICK, STANDARD)}
+
+
+def below(profile: Profile, scope: Scope) -> list[str]:
+    """Every bound of `scope` that is smaller than the profile's name promises, as `NAME=N`."""
+    return [
+        f"{name}={scope.bounds[name]}"
+        for name, value in profile.least.items()
+        if scope.bounds[name] < value
+    ]
 
 
 def one_more_turn(scope: Scope) -> dict[str, int]:

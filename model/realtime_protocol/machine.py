@@ -95,7 +95,8 @@ class Machine:
     def successors(self, state: State) -> list[tuple[int, int, State]]:
         """Rule, argument and target of every step of a correct run; steps to itself left out.
 
-        They are the environment's steps and the client's permitted ones, in the order of the rules.
+        They are the environment's steps and those of a client that is prompt and wastes nothing, in
+        the order of the rules.
         """
         return self._successors(state)
 
@@ -159,7 +160,8 @@ class Machine:
             target = self._target(rule)
             guard = self._guard(rule)
             if rule.is_client:
-                guard = f"({guard}) and ({self._translator.python(rule.permitted)})"
+                held = f"({rule.permitted}) and ({rule.within})"
+                guard = f"({guard}) and ({self._translator.python(held)})"
             if rule.sends:
                 lines.append(f"    for argument in range({self._limits[number] + 1}):")
                 lines.append(f"        if {guard}:")

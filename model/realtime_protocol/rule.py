@@ -31,7 +31,9 @@ class Rule:
     value of `argument_limit` (an expression over the bounds).
     `when` is the guard, `then` the effect: field name to expression.
     `permitted` (client steps only) is what the protocol allows a client that knows all that has
-    been delivered; a step outside it is possible, and wrong.
+    been delivered; a step outside it is possible, and the server rejects it or the user is wronged.
+    `within` (client steps only) is what the graph holds of that: the steps of a client that is
+    prompt and wastes nothing.
     `error` is the catalogue entry of the `error` event that the server answers with.
     `disturbs` marks a step that does not let the reply go on, and so draws on a budget.
     """
@@ -48,6 +50,7 @@ class Rule:
     sends: bool = False
     argument_limit: str = "0"
     permitted: str = "True"
+    within: str = "True"
     error: str = ""
     disturbs: Disturbs = ""
 

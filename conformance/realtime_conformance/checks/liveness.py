@@ -59,7 +59,7 @@ def _escaped(history: History) -> Iterator[Finding]:
             "violation",
             position,
             evidence.text,
-            enabling(history.disturbance(position)),
+            enabling(history.disturbance(position + 1)),
             f"{evidence.kind}: {evidence.text}",
         )
 

@@ -8,8 +8,7 @@ was generated stands for every length beyond it.
 from realtime_protocol.rule import Rule
 from realtime_protocol.state import Field
 
-STOPPED = "segment in (none, cleared, finished)"
-FIRST_CUT = "truncates == 0 and deletes == 0"
+FIRST_CUT = "segment in (none, cleared, finished) and truncates == 0 and deletes == 0"
 
 FIELDS = (
     Field("item", "the reply in the server's conversation", ("absent", "present", "deleted")),
@@ -29,8 +28,9 @@ RULES = (
         confidence="documented",
         when="interruptions > 0 and output >= opened and truncates < TRUNCATES",
         then={"truncates": "truncates + 1"},
-        permitted=f"{STOPPED} and {FIRST_CUT} and item == present and 0 < argument <= audio"
-        " and DELTA * (argument - 1) < played + STEP and played - STEP <= DELTA * argument",
+        permitted="item == present and 0 < argument <= audio",
+        within=f"{FIRST_CUT} and DELTA * (argument - 1) < played + STEP"
+        " and played - STEP <= DELTA * argument",
     ),
     Rule(
         id="server.conversation.item.truncated",
@@ -86,7 +86,8 @@ RULES = (
         confidence="documented",
         when="interruptions > 0 and output >= opened and deletes < DELETES",
         then={"deletes": "deletes + 1"},
-        permitted=f"{STOPPED} and {FIRST_CUT} and item == present and played == 0",
+        permitted="item == present and deletes == 0",
+        within=f"{FIRST_CUT} and played == 0",
     ),
     Rule(
         id="server.conversation.item.deleted",

@@ -28,7 +28,7 @@ RULES = (
         confidence="documented",
         when="captured < audio and segment in (none, open)",
         then={"captured": "captured + 1", "segment": "open"},
-        permitted="cut == 0",
+        within="cut == 0",
     ),
     Rule(
         id="client.speaker.flush",
@@ -38,7 +38,7 @@ RULES = (
         source="livekit AudioOutput.flush",
         confidence="documented",
         then={"segment": "flushed if segment == open else segment"},
-        permitted="segment != open or output > streaming or cut == 1",
+        within="segment != open or output > streaming or cut == 1",
     ),
     Rule(
         id="client.speaker.clear",

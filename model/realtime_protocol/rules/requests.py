@@ -47,7 +47,8 @@ RULES = (
         confidence="documented",
         when="interruptions + ticks > 0 and cancels < CANCELS",
         then={"cancels": "cancels + 1", "cancelling": "cancelling + 1"},
-        permitted="cancelling == 0 and cancels < TRIES and (response == active or requested == 1)",
+        permitted="cancelling == 0 and (response == active or requested == 1)",
+        within="cancels < TRIES",
     ),
     Rule(
         id="server.reads.response.cancel",

@@ -1,0 +1,69 @@
+"""Explores what follows one interruption point.
+
+Laws:
+- Every step at every node of the tail is taken by at least one run: a run that has a choice takes
+  a step that no run of this tail has taken at that node, so few runs are enough for that.
+- Then ways through the tail are gone that differ only in their order, until a budget is spent.
+- No way is gone twice, and the same client gives the same runs in the same order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from realtime_conformance.runner import Bench, Option, Outcome
+from realtime_protocol.state import State
+
+Choices = tuple[int, ...]
+
+
+class Tail:
+    """The runs that begin with the choices of one interruption point."""
+
+    def __init__(self, bench: Bench, point: Choices, budget: int) -> None:
+        self._bench = bench
+        self._point = point
+        self._budget = budget
+        self._taken: set[tuple[State, Option]] = set()
+        self._frontier: list[tuple[Choices, State, Option]] = []
+
+    @property
+    def left(self) -> int:
+        """Ways that are known and were not gone."""
+        return len(self._frontier)
+
+    def explore(self) -> Iterator[Outcome]:
+        """Make the runs of this tail."""
+        begin: Choices | None = self._point
+        made = 0
+        while begin is not None:
+            outcome = self._bench.run(begin, self._prefer)
+            self._note(outcome, len(begin))
+            made += 1
+            yield outcome
+            begin = self._next(made)
+
+    def _prefer(self, state: State, options: tuple[Option, ...], calm: list[int]) -> int:
+        return next((n for n in calm if (state, options[n]) not in self._taken), calm[0])
+
+    def _note(self, outcome: Outcome, given: int) -> None:
+        path = outcome.choices
+        for position, offer in enumerate(outcome.offers):
+            if offer.taken is None:
+                continue
+            self._taken.add((offer.state, offer.options[offer.taken]))
+            if position >= given:
+                self._frontier += [
+                    ((*path[:position], other), offer.state, option)
+                    for other, option in enumerate(offer.options)
+                    if other != offer.taken
+                ]
+
+    def _next(self, made: int) -> Choices | None:
+        for position, (choices, state, option) in enumerate(self._frontier):
+            if (state, option) not in self._taken:
+                del self._frontier[position]
+                return choices
+        if self._frontier and made < self._budget:
+            return self._frontier.pop(0)[0]
+        return None
