@@ -201,7 +201,9 @@ class _Run:
 
     def connect(self) -> None:
         """Make the client; not before, so that it sees the running loop and its own context."""
-        self.client: Client = self.bench.make_client(Seams(self.http, self.speaker))
+        muted = not self.machine.bounds["SPEAKER"]
+        seams = Seams(self.http, self.speaker, muted=muted)
+        self.client: Client = self.bench.make_client(seams)
 
     async def guard(self, part: Coroutine[Any, Any, None]) -> None:
         """Await a part of the run; a client that does not come to rest ends it."""
@@ -436,10 +438,13 @@ class _Run:
     def _fresh_done(self) -> bool:
         at = self.machine.at
         bounds = self.machine.bounds
-        turns, played = self.state[at["turns"]], self.state[at["played"]]
+        wanted = {
+            "turns": bounds["TURNS"],
+            "ending": self.machine.fields[at["ending"]].values.index("completed"),
+            "played": bounds["DELTA"] * bounds["AUDIO"] * bounds["SPEAKER"],
+        }
         finished = not self.machine.progress(self.state)
-        full = bounds["DELTA"] * bounds["AUDIO"]
-        return finished and turns == bounds["TURNS"] and played == full
+        return finished and all(self.state[at[name]] == value for name, value in wanted.items())
 
     async def _wait(self, limit: float) -> bool:
         """Let the next deadline fall due; False if there is none before `limit`."""

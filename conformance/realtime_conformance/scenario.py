@@ -8,12 +8,13 @@ Laws:
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 
 import attrs
 
-from realtime_protocol.bounds import PROFILES, Scope, audio_reply
+from realtime_protocol.bounds import PROFILES, Scope, rebounded
 from realtime_protocol.machine import Machine
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -63,7 +64,12 @@ def scope_of(profile: str, scope: str, changes: Mapping[str, int]) -> Scope:
     scopes = PROFILES[profile].scopes
     if scope not in scopes:
         raise ValueError(f"unknown scope {scope!r}; expected one of {', '.join(scopes)}")
-    return audio_reply(**changes) if changes else scopes[scope]
+    return rebounded(scopes[scope], changes)
+
+
+@functools.cache
+def _digest(bounds: tuple[tuple[str, int], ...]) -> str:
+    return Machine(dict(bounds)).digest
 
 
 def parse_id(text: str) -> Scenario:
@@ -85,7 +91,7 @@ def parse_id(text: str) -> Scenario:
         found["client"], found["profile"], found["scope"], changes, bursts, choices
     )
     try:
-        digest = Machine(scenario.bounded().bounds).digest
+        digest = _digest(tuple(scenario.bounded().bounds.items()))
     except ValueError as error:
         raise BadId(f"id {text!r}: {error}") from error
     if digest != found["digest"]:

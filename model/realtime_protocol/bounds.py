@@ -45,40 +45,68 @@ class Profile:
     """Smallest bounds that may go by the name of this profile."""
 
 
+AUDIO_REPLY = {
+    "TRANSCRIPTS": 2,
+    "AUDIO": 2,
+    "DELTA": 3,
+    "STEP": 2,
+    "SPEAKER": 1,
+    "UPDATES": 4,
+    "TURNS": 1,
+    "INTERRUPTIONS": 1,
+    "TICKS": 1,
+    "DISTURBANCES": 1,
+    "CANCELS": 4,
+    "TRIES": 1,
+    "TRUNCATES": 2,
+    "DELETES": 2,
+}
+
+
 def audio_reply(**changes: int) -> Scope:
-    """The audio-reply scope under bounds of one's own."""
-    bounds = {
-        "TRANSCRIPTS": 2,
-        "AUDIO": 2,
-        "DELTA": 3,
-        "STEP": 2,
-        "UPDATES": 4,
-        "TURNS": 1,
-        "INTERRUPTIONS": 1,
-        "TICKS": 1,
-        "DISTURBANCES": 1,
-        "CANCELS": 4,
-        "TRIES": 1,
-        "TRUNCATES": 2,
-        "DELETES": 2,
-    }
-    unknown = sorted(set(changes) - set(bounds))
-    if unknown:
-        raise ValueError(f"unknown bound {unknown[0]!r}; expected one of {', '.join(bounds)}")
-    bounds.update(changes)
-    too_small = [name for name, value in bounds.items() if value < MINIMA.get(name, 0)]
-    if too_small:
-        name = too_small[0]
-        raise ValueError(f"bound {name} must be at least {MINIMA.get(name, 0)}, got {bounds[name]}")
-    bounds["LENGTH"] = bounds["DELTA"] * bounds["AUDIO"]
-    return Scope(
-        name="audio-reply",
-        about="one reply with an audio message, begun by the app or by a user turn, and interrupted",
-        bounds=bounds,
+    """The audio-reply scope under bounds of one's own.
+
+    Raises:
+        ValueError: an unknown bound, or one that is too small.
+    """
+    return rebounded(
+        Scope(
+            name="audio-reply",
+            about="one reply with an audio message, begun by the app or by a user turn, "
+            "and interrupted",
+            bounds=AUDIO_REPLY,
+        ),
+        changes,
     )
 
 
+def rebounded(scope: Scope, changes: Mapping[str, int]) -> Scope:
+    """A scope with some bounds changed.
+
+    Raises:
+        ValueError: an unknown bound, or one that is too small.
+    """
+    unknown = sorted(set(changes) - set(AUDIO_REPLY))
+    if unknown:
+        expected = ", ".join(AUDIO_REPLY)
+        raise ValueError(f"unknown bound {unknown[0]!r}; expected one of {expected}")
+    bounds = {**scope.bounds, **changes}
+    for name, least in MINIMA.items():
+        if bounds[name] < least:
+            raise ValueError(f"bound {name} must be at least {least}, got {bounds[name]}")
+    bounds["LENGTH"] = bounds["DELTA"] * bounds["AUDIO"]
+    return attrs.evolve(scope, bounds=bounds)
+
+
 MINIMA = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1, "TURNS": 1}
+
+MUTED_REPLY = attrs.evolve(
+    audio_reply(SPEAKER=0),
+    name="muted-reply",
+    about="the same reply to an agent without audio output, as where an app shows transcripts",
+)
+
+SCOPES = {"audio-reply": audio_reply(), "muted-reply": MUTED_REPLY}
 
 LEAST = {"TRANSCRIPTS": 2, "AUDIO": 2, "DELTA": 3, "INTERRUPTIONS": 1, "TICKS": 1}
 
@@ -88,7 +116,7 @@ QUICK = Profile(
     cover="cover",
     tail_runs=16,
     least=LEAST,
-    scopes={"audio-reply": audio_reply()},
+    scopes=SCOPES,
 )
 
 STANDARD = Profile(
@@ -96,7 +124,7 @@ STANDARD = Profile(
     about="every path with every interruption at every node",
     cover="exhaust",
     least=LEAST,
-    scopes={"audio-reply": audio_reply()},
+    scopes=SCOPES,
 )
 
 PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (QUICK, STANDARD)}

@@ -7,29 +7,38 @@ Laws:
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
 
 import attrs
 
 from realtime_conformance.speaker import Speaker
-from realtime_conformance.transport.memory import MemorySession
 
 
 class MissingSeam(Exception):
     """The installed client lacks something that the harness needs; says what, and what is there."""
 
 
+class Http(Protocol):
+    """What opens WebSockets: an `aiohttp.ClientSession`, or what stands for one."""
+
+    @property
+    def ws_connect(self) -> Callable[..., Awaitable[Any]]:
+        """Open a connection to a URL; the result is what aiohttp hands out."""
+
+
 @attrs.frozen
 class Seams:
     """What a client is connected to.
 
-    `http` opens WebSockets and `speaker` plays. `base_url` and `http=None` let a client open its
-    own socket instead.
+    `http` opens WebSockets and `speaker` plays; a `muted` agent is given no audio output and hands
+    nothing over. `base_url` and `http=None` let a client open its own socket instead.
     """
 
-    http: MemorySession | None
+    http: Http | None
     speaker: Speaker
     base_url: str = "ws://realtime.invalid/v1"
+    muted: bool = False
 
 
 class Client(Protocol):

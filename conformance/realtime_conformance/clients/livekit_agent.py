@@ -143,7 +143,7 @@ class LivekitAgent:
 
     def __init__(self, seams: Seams) -> None:
         self._microphone = Microphone()
-        self._speaker = SpeakerOutput(seams)
+        self._speaker = None if seams.muted else SpeakerOutput(seams)
         arguments: dict[str, Any] = {"llm": _realtime_model(seams)}
         if accepts(AgentSession.__init__, "vad"):
             # the server detects turns; a local detector would add a second opinion

@@ -2,6 +2,7 @@
 
 One audio delta is DELTA units long and one playout step plays STEP units, or what is left of what
 the client has handed over. A segment is finished once: drained after a flush, or cleared.
+Where SPEAKER is 0 the agent has no audio output, and nothing is handed over.
 On a WebSocket the server knows nothing of playout (facts 3.4).
 """
 
@@ -26,7 +27,7 @@ RULES = (
         why="The client hands over audio that was delivered to it, in order and once.",
         source="livekit AudioOutput.capture_frame; GUIDE, handling audio",
         confidence="documented",
-        when="captured < audio and segment in (none, open)",
+        when="SPEAKER == 1 and captured < audio and segment in (none, open)",
         then={"captured": "captured + 1", "segment": "open"},
         within="cut == 0",
     ),
