@@ -59,7 +59,7 @@ class Batch:
     def _result(self, given: int, outcome: Outcome, premises: dict[str, int]) -> Json:
         # the last given choice was the caller's, so its node is new to the caller's ledger too
         offers = [
-            [self._number(o.state), [list(option) for option in o.options], o.taken]
+            [self._number(o.state), [list(option) for option in o.options], o.taken, o.settled]
             for o in outcome.offers[max(given - 1, 0) :]
         ]
         findings = []

@@ -142,7 +142,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._turns += 1
         if self._turns > TURN_LIMIT:
             self._turns = 0
-            raise NeverAtRest(f"not at rest after {TURN_LIMIT} turns of the loop at one instant")
+            self._give_up(NeverAtRest(f"not at rest after {TURN_LIMIT} turns at one instant"))
+
+    def _give_up(self, error: NeverAtRest) -> None:
+        """Tell whoever waits for rest that it will not come; end the loop if nobody does."""
+        resting, self._resting = self._resting, None
+        if resting is None or resting.done():
+            raise error
+        resting.set_exception(error)
 
     def at_rest(self) -> None:
         """Called when nothing is ready: wakes whoever waits for that."""

@@ -120,10 +120,11 @@ class Explorer:
             self._note(finding, path)
         # the first offer is that of the last choice that was given, if any was
         start = max(len(given) - 1, 0)
-        for position, (number, listed, taken) in enumerate(result["offers"], start):
+        for position, offer in enumerate(result["offers"], start):
+            number, listed, taken, settled = offer
             options = tuple((rule, bool(burst)) for rule, burst in listed)
             state = states[number]
-            self.ledger.offer(state, options, taken)
+            self.ledger.offer(state, options, taken, settled)
             if position >= len(given) and not in_tail:
                 self._branch(path[:position], state, options, taken)
 

@@ -64,6 +64,8 @@ class History:
     evidence: list[Evidence] = attrs.field(factory=list)
     hang: str = ""
     """Why the run did not come to rest or to its end; empty if it did."""
+    fresh_tried: bool = False
+    """The run came as far as its fresh turn."""
     fresh_done: bool = False
     stopped: bool = False
     """The run ended early: an act that no rule explains, or a hang."""

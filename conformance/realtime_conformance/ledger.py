@@ -36,10 +36,16 @@ class Ledger:
     edges: set[tuple[State, int, int, State]] = attrs.field(factory=set)
     offered: dict[State, set[Option]] = attrs.field(factory=dict)
     taken: dict[State, set[Option]] = attrs.field(factory=dict)
+    rested: set[State] = attrs.field(factory=set)
+    """Nodes at which the client came to rest, outside of a burst."""
     paths: int = 0
 
-    def offer(self, state: State, options: tuple[Option, ...], taken: int | None) -> None:
+    def offer(
+        self, state: State, options: tuple[Option, ...], taken: int | None, settled: bool = True
+    ) -> None:
         """Note what a node offered and what a run took there."""
+        if settled:
+            self.rested.add(state)
         self.offered.setdefault(state, set()).update(options)
         if taken is not None:
             self.taken.setdefault(state, set()).add(options[taken])
@@ -83,7 +89,7 @@ class Ledger:
         rule = self.graph.machine.rules[number]
         if rule.is_client:
             return "the client did not act so"
-        if source not in self.offered:
+        if source not in self.rested:
             return "the client did not rest there"
         if rule.actor == "clock" and (number, False) not in self.offered[source]:
             return "the client had no deadline"
@@ -104,7 +110,7 @@ class Ledger:
         inside = sum(1 for state in visited if state in graph.successors)
         offered = sum(len(options) for options in self.offered.values())
         taken = sum(len(options) for options in self.taken.values())
-        rested = sum(1 for state in self.offered if state in graph.successors)
+        rested = sum(1 for state in self.rested if state in graph.successors)
         return {
             "closure": {"covered": taken, "total": offered},
             "reach": {

@@ -69,6 +69,8 @@ class Offer(NamedTuple):
     state: State
     options: tuple[Option, ...]
     taken: int | None
+    settled: bool = True
+    """Whether the client came to rest there; it does not in the middle of a burst."""
 
 
 Preference = Callable[[State, tuple[Option, ...], list[int]], int]
@@ -228,13 +230,13 @@ class _Run:
             options = self.options()
             taken = self._choose(options, choices, prefer)
             if taken is None:
-                self.offers.append(Offer(self.state, options, None))
+                self.offers.append(Offer(self.state, options, None, not self.in_burst))
                 return
             await self.choose(options, taken)
 
     async def choose(self, options: tuple[Option, ...], taken: int) -> None:
         """Take one of the options of the node."""
-        self.offers.append(Offer(self.state, options, taken))
+        self.offers.append(Offer(self.state, options, taken, not self.in_burst))
         self.in_burst = options[taken].burst
         self.bursts -= self.in_burst
         await self._take(options[taken].rule, self.in_burst)
@@ -387,20 +389,23 @@ class _Run:
 
     def _received(self, text: str) -> None:
         message = json.loads(text)
-        event = message.get("type", "")
+        event = str(message.get("type", ""))
         self.seen.append((event, self._argument(event, message), message))
 
     def _argument(self, event: str, message: Any) -> int:
-        """The argument of a client message; -1 where it names an item that is not the reply."""
+        """The argument of a client message; -1 if it is malformed or names another item."""
         if event not in ("conversation.item.truncate", "conversation.item.delete"):
             return 0
         if message.get("item_id") != self.server.reply_id:
             return -1
         if event.endswith("delete"):
             return 0
+        asked = message.get("audio_end_ms")
+        # whole milliseconds on the wire: facts 5
+        if not isinstance(asked, int) or asked < 0 or message.get("content_index") != 0:
+            return -1
         bounds = self.machine.bounds
-        units = message["audio_end_ms"] / (bounds["DELTA"] * UNIT_MS)
-        return min(math.ceil(units), bounds["AUDIO"] + 1)
+        return min(math.ceil(asked / (bounds["DELTA"] * UNIT_MS)), bounds["AUDIO"] + 1)
 
     def _speaker_act(self, act: str, samples: int) -> None:
         if act != "capture":
@@ -416,6 +421,7 @@ class _Run:
     async def _fresh_turn(self) -> None:
         """One turn more, along one straight way; it succeeds when all of its audio was played."""
         self.phase, self.machine = "fresh", self.bench.fresh
+        self.history.fresh_tried = True
         self.server.machine = self.machine
         limit = self.loop.time() + FRESH_SECONDS
         for _ in range(FRESH_STEPS):

@@ -9,6 +9,7 @@ Laws:
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 
 from realtime_conformance.runner import Bench, Option, Outcome
@@ -25,12 +26,13 @@ class Tail:
         self._point = point
         self._budget = budget
         self._taken: set[tuple[State, Option]] = set()
-        self._frontier: list[tuple[Choices, State, Option]] = []
+        self._frontier: deque[tuple[Choices, State, Option]] = deque()
+        self._others: deque[Choices] = deque()
 
     @property
     def left(self) -> int:
         """Ways that are known and were not gone."""
-        return len(self._frontier)
+        return len(self._frontier) + len(self._others)
 
     def explore(self) -> Iterator[Outcome]:
         """Make the runs of this tail."""
@@ -60,10 +62,10 @@ class Tail:
                 ]
 
     def _next(self, made: int) -> Choices | None:
-        for position, (choices, state, option) in enumerate(self._frontier):
+        """Choices that lead to a step not yet taken; else, while there is budget, any others."""
+        while self._frontier:
+            choices, state, option = self._frontier.popleft()
             if (state, option) not in self._taken:
-                del self._frontier[position]
                 return choices
-        if self._frontier and made < self._budget:
-            return self._frontier.pop(0)[0]
-        return None
+            self._others.append(choices)
+        return self._others.popleft() if self._others and made < self._budget else None

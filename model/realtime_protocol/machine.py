@@ -166,6 +166,8 @@ class Machine:
                 lines.append(f"    for argument in range({self._limits[number] + 1}):")
                 lines.append(f"        if {guard}:")
                 lines.append(f"            found.append(({number}, argument, {target}))")
+                # the rules that follow mean the argument of the message at the head again
+                lines.append("    argument = inbox[0][1] if inbox else 0")
                 continue
             lines.append(f"    if {guard}:")
             lines.append(f"        target = {target}")

@@ -21,13 +21,13 @@ from typing import Any
 import aiohttp
 import attrs
 
-from realtime_conformance.clients.interface import Client, Seams
+from realtime_conformance.clients.interface import Seams
 from realtime_conformance.speaker import SAMPLE_RATE
-from realtime_conformance.transport.memory import MemorySocket
 
 Wire = dict[str, Any]
 
 VAD: Wire = {"type": "server_vad", "create_response": True, "interrupt_response": True}
+SESSION: Wire = {"type": "realtime", "audio": {"input": {"turn_detection": VAD}}}
 
 
 @attrs.define(eq=False)
@@ -58,6 +58,7 @@ class ReferenceClient:
         assert seams.http is not None
         self.http, self.url, self.speaker = seams.http, seams.base_url, seams.speaker
         self.speaker.listener = self
+        self.muted = seams.muted
         self.outgoing: asyncio.Queue[Wire] = asyncio.Queue()
         self.requests = 0
         self.requested: Reply | None = None
@@ -68,16 +69,13 @@ class ReferenceClient:
         """Connect and configure the session."""
         self.socket = await self.http.ws_connect(f"{self.url}/realtime", headers={})
         self.tasks = [asyncio.create_task(self.read()), asyncio.create_task(self.write())]
-        session: Wire = {"type": "realtime", "audio": {"input": {"turn_detection": VAD}}}
-        self.send("session.update", session=session)
-        self.send("session.update", session={"type": "realtime", "instructions": "Be brief."})
+        self.send("session.update", session=SESSION)
 
     def generate_reply(self) -> None:
         """Request a reply, under a name that tells its response from the answer to a turn."""
         self.requests += 1
         self.requested = Reply(request=f"request_{self.requests}")
-        metadata = {"request": self.requested.request}
-        self.send("response.create", response={"metadata": metadata})
+        self.send("response.create", response={"metadata": {"request": self.requested.request}})
 
     def interrupt(self) -> None:
         """Agent code interrupts whatever reply is going on."""
@@ -92,10 +90,9 @@ class ReferenceClient:
         """Close the connection and wait for what runs on it."""
         await self.socket.close()
         for task in self.tasks:
-            task.cancel()
+            if not task.done():  # to cancel one that has failed would hide its exception
+                task.cancel()
         await asyncio.wait(self.tasks)
-
-    # the wire
 
     def send(self, event: str, **body: Any) -> None:
         """Put one event on its way, in order."""
@@ -109,16 +106,13 @@ class ReferenceClient:
     async def read(self) -> None:
         """Hand every server event to its handler."""
         while (frame := await self.socket.receive()).type is aiohttp.WSMsgType.TEXT:
-            event = json.loads(frame.data)
-            self.handle(event)
+            self.handle(json.loads(frame.data))
 
     def handle(self, event: Wire) -> None:
         """Call the handler of an event; an event without one needs no answer."""
         name = "on_" + event["type"].replace(".", "_")
         handler: Callable[[Wire], None] = getattr(self, name, lambda _: None)
         handler(event)
-
-    # what the server tells
 
     def on_input_audio_buffer_speech_started(self, _: Wire) -> None:
         """The user speaks: a barge-in if a reply is going on."""
@@ -157,8 +151,6 @@ class ReferenceClient:
         """The response is over; its audio may still be playing."""
         self.reply.active = False
 
-    # what the speaker tells
-
     def started(self) -> None:
         """The first sample is played."""
 
@@ -169,10 +161,10 @@ class ReferenceClient:
         reply.settled = not interrupted
         self.settle(reply)
 
-    # what the client does about a reply
-
     def play(self, reply: Reply, samples: int) -> None:
-        """Hand audio of a reply to the speaker."""
+        """Hand audio of a reply to the speaker, if there is one."""
+        if self.muted:
+            return
         if not reply.playing:
             reply.playing = True
             self.segments.append(reply)
@@ -191,7 +183,8 @@ class ReferenceClient:
 
     def silence(self) -> None:
         """Stop playout at once."""
-        self.speaker.clear()
+        if not self.muted:
+            self.speaker.clear()
 
     def cancel(self, reply: Reply) -> None:
         """Cancel a response that is not done, once."""
@@ -218,10 +211,33 @@ class ReferenceClient:
 
     def truncate(self, reply: Reply, end_ms: int) -> None:
         """Cut the message of a reply."""
-        self.send(
-            "conversation.item.truncate", item_id=reply.item, content_index=0, audio_end_ms=end_ms
-        )
+        body = {"item_id": reply.item, "content_index": 0, "audio_end_ms": end_ms}
+        self.send("conversation.item.truncate", **body)
 
     def delete(self, reply: Reply) -> None:
         """Take the message of a reply out of the conversation."""
         self.send("conversation.item.delete", item_id=reply.item)
+
+
+class EagerClient(ReferenceClient):
+    """Cancels a reply as soon as it was requested: allowed, though the server may be too early."""
+
+    def cut_short(self) -> None:
+        """Do not wait for response.created, which gives the response its id."""
+        requested = self.requested
+        if requested is not None and not requested.cancelled:
+            requested.cancelled = True
+            self.send("response.cancel")
+        super().cut_short()
+
+
+class TrustingClient(ReferenceClient):
+    """Leaves it to `interrupt_response` to cut what a barge-in finds active."""
+
+    def on_input_audio_buffer_speech_started(self, event: Wire) -> None:
+        """The server has cut it; what was only requested it has not."""
+        self.reply.cancelled = True
+        super().on_input_audio_buffer_speech_started(event)
+
+
+VARIANTS: dict[str, type[ReferenceClient]] = {"eager": EagerClient, "trusting": TrustingClient}

@@ -13,10 +13,9 @@ def _last_disturbance(history: History) -> tuple[str, ...]:
 
 
 def _session_goes_on(history: History) -> Judgement:
-    fresh = any(entry.phase == "fresh" for entry in history.entries)
-    failed = fresh and not history.stopped and not history.fresh_done
+    failed = history.fresh_tried and not history.stopped and not history.fresh_done
     if not failed:
-        return judged(int(fresh), ())
+        return judged(int(history.fresh_tried), ())
     last = history.entries[-1]
     text = f"a fresh turn does not complete; it stands at {history.machine.show(last.after)}"
     stuck = last.rule.id if last.rule is not None else last.act

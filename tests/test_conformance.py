@@ -1,0 +1,44 @@
+"""The quick conformance run of the installed livekit release, one item for each check.
+
+The run is made once, by the first item; known issues are on file with their reasons.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from realtime_conformance import baseline
+from realtime_conformance.checks import BY_ID
+from realtime_conformance.engine import Plan, conduct
+
+KNOWN = Path(__file__).parent.parent / "known-issues" / "livekit-agent.json"
+
+
+@pytest.fixture(scope="session")
+def report():
+    """The report of the run."""
+    return conduct(Plan(jobs=os.cpu_count() or 1, known=baseline.read(KNOWN)))
+
+
+@pytest.mark.parametrize("check", BY_ID)
+def test_nothing_new_is_violated(report, check):
+    """Every violation of the check is on file, and its premise held."""
+    found = next(c for c in report["checks"] if c["id"] == check)
+    new = [f for f in found["findings"] if f["verdict"] == "violation" and f["known"] is None]
+    assert new == [], "\n\n".join(f"{f['scenario']}\n{f['timeline']}" for f in new)
+    assert found["premises"] > 0
+
+
+def test_the_promised_coverage_was_reached(report):
+    """Closure is complete, every unvisited node is explained, and nothing known is gone."""
+    assert report["reasons"] == []
+
+
+def test_the_scope_is_as_large_as_the_profile_promises(report):
+    """At least 1,500 nodes, and every interruption point of the graph that the client reaches."""
+    reach = report["scopes"][0]["reach"]
+    assert reach["nodes"]["total"] >= 1500
+    assert reach["interruption_points"]["covered"] >= 100
