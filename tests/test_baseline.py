@@ -12,7 +12,10 @@ from realtime_conformance.baseline import BadKnownFile, KnownIssue
 
 def test_what_is_written_is_read(tmp_path):
     """A file gives back the issues it was made from."""
-    known = {"b": KnownIssue("b", "why b", ["quick"]), "a": KnownIssue("a", "why a", ["standard"])}
+    known = {
+        "b": KnownIssue("b", "why b", ("quick",)),
+        "a": KnownIssue("a", "why a", ("standard",)),
+    }
     path = tmp_path / "known.json"
     baseline.write(path, known)
     assert baseline.read(path) == known
@@ -23,9 +26,16 @@ def test_what_is_written_is_read(tmp_path):
 def test_an_update_keeps_reasons_adds_what_is_new_and_drops_what_is_gone():
     """Only the profile that was run is touched."""
     known = {
-        "kept": KnownIssue("kept", "explained", ["quick"]),
-        "gone": KnownIssue("gone", "was so", ["quick"]),
-        "elsewhere": KnownIssue("elsewhere", "still so", ["quick", "standard"]),
+        "kept": KnownIssue("kept", "explained", ("quick",)),
+        "gone": KnownIssue("gone", "was so", ("quick",)),
+        "elsewhere": KnownIssue(
+            "elsewhere",
+            "still so",
+            (
+                "quick",
+                "standard",
+            ),
+        ),
     }
     updated = baseline.update(known, "quick", {"kept": "seen", "new": "what was found"})
     assert updated["kept"].reason == "explained"
@@ -36,7 +46,7 @@ def test_an_update_keeps_reasons_adds_what_is_new_and_drops_what_is_gone():
 
 def test_only_issues_of_the_profile_can_be_gone():
     """An issue that is expected in another profile is not missed here."""
-    known = {"a": KnownIssue("a", "", ["quick"]), "b": KnownIssue("b", "", ["standard"])}
+    known = {"a": KnownIssue("a", "", ("quick",)), "b": KnownIssue("b", "", ("standard",))}
     assert [issue.fingerprint for issue in baseline.gone(known, "quick", [])] == ["a"]
     assert baseline.gone(known, "quick", ["a"]) == []
 

@@ -31,7 +31,7 @@ SMALL = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 2, "STEP": 1}
 FULL = QUICK.scopes["audio-reply"]
 
 
-class Enough(Exception):  # noqa: N818
+class Enough(Exception):
     """What was looked for has been found."""
 
 
@@ -68,7 +68,7 @@ def find(fault: Fault) -> Explorer:
     return explorer
 
 
-def keep(made: int, left: int) -> None:  # noqa: ARG001
+def keep(made: int, left: int) -> None:
     """Take what is known so far out of the way of the collector, which comes after each run."""
     gc.freeze()
 

@@ -65,7 +65,7 @@ def test_a_new_violation_fails(faulty):
 
 def test_violations_on_file_are_no_reason_and_stay_violations(faulty):
     """A known issue changes the exit, never the verdict of a check."""
-    known = {f: KnownIssue(f, "why", ["quick"]) for f in violations(findings_of(faulty))}
+    known = {f: KnownIssue(f, "why", ("quick",)) for f in violations(findings_of(faulty))}
     report = conduct(attrs.evolve(FAULTY, known=known))
     assert not any(reason.startswith("new violation") for reason in report["reasons"])
     verdicts = [check["verdict"] for check in report["checks"]]
@@ -75,7 +75,7 @@ def test_violations_on_file_are_no_reason_and_stay_violations(faulty):
 
 def test_a_known_issue_that_is_gone_fails():
     """The file must be updated when something was mended."""
-    known = {"gone / since / long": KnownIssue("gone / since / long", "old", ["quick"])}
+    known = {"gone / since / long": KnownIssue("gone / since / long", "old", ("quick",))}
     report = conduct(attrs.evolve(FAULTY, known=known))
     assert "known issue is gone: gone / since / long" in report["reasons"]
 

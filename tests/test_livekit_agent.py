@@ -64,7 +64,7 @@ def test_an_interruption_in_mid_audio_truncates_where_the_speaker_stopped(bench)
     """The message carries the position that the speaker reported."""
     names = bench.machine.rules
 
-    def prefer(state, options, calm):  # noqa: ARG001
+    def prefer(state, options, calm):
         ids = [names[option.rule].id for option in options]
         wanted = (
             ("user.barges_in",) if state[bench.machine.at["played"]] == 2 else ("speaker.play",)

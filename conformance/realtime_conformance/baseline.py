@@ -31,7 +31,7 @@ class KnownIssue:
 
     fingerprint: str
     reason: str
-    profiles: tuple[str, ...] = attrs.field(converter=tuple)
+    profiles: tuple[str, ...]
 
 
 Known = dict[str, KnownIssue]
@@ -46,7 +46,7 @@ def read(path: Path) -> Known:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
         issues = [
-            KnownIssue(entry["fingerprint"], entry["reason"], entry["profiles"])
+            KnownIssue(entry["fingerprint"], entry["reason"], tuple(entry["profiles"]))
             for entry in data["issues"]
         ]
     except OSError as error:
@@ -62,7 +62,11 @@ def read(path: Path) -> Known:
 def write(path: Path, known: Known) -> None:
     """Replace the file in one piece."""
     issues = [
-        {"fingerprint": issue.fingerprint, "profiles": sorted(issue.profiles), "reason": issue.reason}
+        {
+            "fingerprint": issue.fingerprint,
+            "profiles": sorted(issue.profiles),
+            "reason": issue.reason,
+        }
         for issue in sorted(known.values(), key=lambda issue: issue.fingerprint)
     ]
     replace_text(path, json.dumps({"issues": issues}, indent=2, ensure_ascii=False) + "\n")
@@ -85,7 +89,7 @@ def update(known: Known, profile: str, seen: Mapping[str, str]) -> Known:
     return updated
 
 
-def gone(known: Known, profile: str, seen: Iterable[str]) -> list[KnownIssue]:
+def gone(known: Mapping[str, KnownIssue], profile: str, seen: Iterable[str]) -> list[KnownIssue]:
     """Known issues of `profile` that did not appear."""
     missing = set(known) - set(seen)
     return [known[f] for f in sorted(missing) if profile in known[f].profiles]

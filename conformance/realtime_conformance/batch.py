@@ -54,7 +54,12 @@ class Batch:
         for given, outcome in outcomes:
             edges += self._new_edges(outcome.history)
             results.append(self._result(given, outcome, premises))
-        return {"states": self._new_states, "edges": edges, "results": results, "premises": premises}
+        return {
+            "states": self._new_states,
+            "edges": edges,
+            "results": results,
+            "premises": premises,
+        }
 
     def _result(self, given: int, outcome: Outcome, premises: dict[str, int]) -> Json:
         # the last given choice was the caller's, so its node is new to the caller's ledger too

@@ -189,7 +189,9 @@ def search(
     check: Annotated[
         list[str], typer.Option(help="Only violations of this check; may be repeated.")
     ] = [],  # noqa: B006
-    examples: Annotated[int, typer.Option(min=1, help="Most examples that Hypothesis tries.")] = 500,
+    examples: Annotated[
+        int, typer.Option(min=1, help="Most examples that Hypothesis tries.")
+    ] = 500,
     seed: Annotated[int, typer.Option(help="Seed of the search; the same seed, the same way.")] = 0,
     known: KnownOption = None,
     release: Release = "",
@@ -262,7 +264,9 @@ def _interpreter(release: str) -> Interpreter:
     if not release:
         return Interpreter()
     errors = Console(stderr=True)
-    with errors.status(f"environment of livekit {release}") if errors.is_terminal else nullcontext():
+    with (
+        errors.status(f"environment of livekit {release}") if errors.is_terminal else nullcontext()
+    ):
         environment = build(release)
         archive = harness_archive(environment.python.parent)
     return Interpreter(python=str(environment.python), path=(str(archive),), isolated=True)

@@ -54,9 +54,7 @@ class _IdleSelector(selectors.DefaultSelector):
 
     loop: VirtualLoop
 
-    def select(
-        self, timeout: float | None = None
-    ) -> list[tuple[selectors.SelectorKey, selectors._EventMask]]:
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return at once while something is ready; else hand over to the loop."""
         if timeout is not None and timeout <= 0:
             self.loop.count_turn()
@@ -88,7 +86,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Seconds since the loop was made."""
         return self._now
 
-    def call_at(
+    def call_at(  # type: ignore[override]
         self,
         when: float,
         callback: Callable[..., object],
@@ -170,7 +168,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def _job_ended(self, _: asyncio.Future[Any]) -> None:
         self.jobs -= 1
 
-    def call_soon_threadsafe(
+    def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
     ) -> asyncio.Handle:
         """As the base class, but only for executor jobs and the loop's own thread."""

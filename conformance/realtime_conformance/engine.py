@@ -30,6 +30,11 @@ from realtime_protocol.machine import Machine
 
 Json = dict[str, Any]
 Progress = Callable[[str, int, int], None]
+"""Told the scope, how many runs are made, and how many are known that are not."""
+
+
+def silent(scope: str, done: int, left: int) -> None:
+    """Show no progress."""
 
 
 @attrs.frozen(kw_only=True)
@@ -65,7 +70,7 @@ class Plan:
         return Scenario(self.client, self.profile, scope, changes, self.bursts, found.choices)
 
 
-def conduct(plan: Plan, progress: Progress = lambda scope, done, waiting: None) -> Json:
+def conduct(plan: Plan, progress: Progress = silent) -> Json:
     """Run the plan and return the report.
 
     Raises:

@@ -51,7 +51,7 @@ _PATIENCE_SECONDS = 1800
 _DROPPED = ("VIRTUAL_ENV", "PYTHONPATH", "UV_FROZEN", "UV_LOCKED")
 
 
-class EnvironmentFailure(Exception):  # noqa: N818
+class EnvironmentFailure(Exception):
     """An environment that cannot be had: one line, what was expected and what came."""
 
 

@@ -28,6 +28,11 @@ POINTS = 32
 """Interruption points in one wave."""
 
 Progress = Callable[[int, int], None]
+"""Told how many runs are made, and how many are known that are not."""
+
+
+def silent(done: int, left: int) -> None:
+    """Show no progress."""
 
 
 @attrs.define
@@ -74,7 +79,7 @@ class Explorer:
     _states: dict[int, list[State]] = attrs.field(factory=dict)
     _seen: set[tuple[State, tuple[int, bool]]] = attrs.field(factory=set)
 
-    def explore(self, pool: Pool, progress: Progress = lambda done, waiting: None) -> None:
+    def explore(self, pool: Pool, progress: Progress = silent) -> None:
         """Make runs until nothing is left to make or the limit is reached."""
         while self.frontier and not self._spent():
             size = min(WAVE, self.limit - self.runs) if self.limit else WAVE

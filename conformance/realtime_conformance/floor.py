@@ -92,7 +92,7 @@ class Act(NamedTuple):
 
     `at` is when it was done, in seconds of the recorded run. `seconds` is how much sound is heard
     or played. `text` is the wire event, and `echoes` what is to be replaced in it. An act that does
-    not rest is followed by the next one at once.
+    not rest is followed by the next one at once. A `muted` client is started without audio output.
     """
 
     kind: Kind
@@ -101,6 +101,7 @@ class Act(NamedTuple):
     seconds: float = 0.0
     rests: bool = True
     echoes: tuple[Echo, ...] = ()
+    muted: bool = False
 
 
 @attrs.frozen
@@ -144,6 +145,8 @@ def acts_of(history: History) -> tuple[Act, ...]:
             messages += 1
         elif entry.rule is not None and not entry.rule.is_client:
             acts += _acts(entry, steps[entry.phase], names)
+    if not history.machine.bounds["SPEAKER"]:
+        acts = [act._replace(muted=act.kind == "start") for act in acts]
     # the newest playout step may be the last entry, and it takes as long as it plays
     ends = [act.at + (act.seconds if act.kind == "play" else 0.0) for act in acts]
     return (*acts, Act("close", max(ends, default=0.0)))
@@ -221,7 +224,8 @@ class _Line(Protocol):
 class _Stage:
     """The client of one replay, and everything that it touches."""
 
-    def __init__(self) -> None:
+    def __init__(self, acts: Sequence[Act]) -> None:
+        self.muted = any(act.muted for act in acts)
         self.sent: list[str] = []
         self.doings = 0
         """Acts of the client so far, on the wire and towards the speaker."""
@@ -330,9 +334,9 @@ async def _virtually(
     loop: VirtualLoop, acts: Sequence[Act], make_client: Callable[[Seams], Client]
 ) -> Replayed:
     loop.set_exception_handler(_ignore)
-    stage = _Stage()
+    stage = _Stage(acts)
     line = MemorySession(lambda _: None, stage.received)
-    stage.enter(line, make_client(Seams(line, stage.speaker)))
+    stage.enter(line, make_client(Seams(line, stage.speaker, muted=stage.muted)))
     for act in acts:
         # deadlines that a run waited for leave no entry but the time of the next one
         if act.at > loop.time():
@@ -386,9 +390,10 @@ def replay_real(
 async def _really(acts: Sequence[Act], make_client: Callable[[Seams], Client]) -> Replayed:
     began = time.perf_counter()
     asyncio.get_running_loop().set_exception_handler(_ignore)
-    stage = _Stage()
+    stage = _Stage(acts)
     async with LoopbackServer(lambda _: None, stage.received) as server:
-        stage.enter(server, make_client(Seams(server.http, stage.speaker, server.url)))
+        seams = Seams(server.http, stage.speaker, server.url, stage.muted)
+        stage.enter(server, make_client(seams))
         now = 0.0
         for act in acts:
             await asyncio.sleep(max(act.at - now, 0.0))

@@ -330,7 +330,9 @@ class _Run:
         if self.http.socket is None:
             failure = self.starting.exception() if self.starting.done() else None
             came = f"{type(failure).__name__}: {failure}" if failure else "no call"
-            raise NoConnection(f"expected the client to open a WebSocket when it starts, got {came}")
+            raise NoConnection(
+                f"expected the client to open a WebSocket when it starts, got {came}"
+            )
 
     def _attempt(self, act: Callable[[], object]) -> None:
         try:

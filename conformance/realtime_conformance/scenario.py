@@ -87,9 +87,7 @@ def parse_id(text: str) -> Scenario:
     )
     choices = tuple(DIGITS.index(digit) for digit in found["choices"])
     bursts = int((found["bursts"] or "~0")[1:])
-    scenario = Scenario(
-        found["client"], found["profile"], found["scope"], changes, bursts, choices
-    )
+    scenario = Scenario(found["client"], found["profile"], found["scope"], changes, bursts, choices)
     try:
         digest = _digest(tuple(scenario.bounded().bounds.items()))
     except ValueError as error:

@@ -15,8 +15,13 @@ from typing import Any
 
 import attrs
 import hypothesis
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-from hypothesis.stateful import run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from realtime_conformance.pool import Choices, Pool, Setup
 from realtime_conformance.scenario import Scenario, scope_of
@@ -138,7 +143,7 @@ def search(target: Target, examples: int = 500, seed: int = 0, steps: int = 60) 
     )
     machine = hypothesis.seed(seed)(state_machine(target))
     try:
-        run_state_machine_as_test(machine, settings=settings)  # type: ignore[no-untyped-call]
+        run_state_machine_as_test(machine, settings=settings)
     except Broken as error:
         return str(error)
     return ""

@@ -64,9 +64,7 @@ def _breaches(history: History) -> dict[int, list[str]]:
 
 def _fingerprints(history: History) -> list[str]:
     return [
-        check.fingerprint(finding)
-        for check in CHECKS
-        for finding in check.judge(history).findings
+        check.fingerprint(finding) for check in CHECKS for finding in check.judge(history).findings
     ]
 
 

@@ -64,7 +64,6 @@ class Worker:
         """Make one run and render it."""
         return render(self.bench.run(request["show"]))
 
-
     def live(self, request: dict[str, Any]) -> dict[str, Any]:
         """Begin, go on with, or finish a run that is chosen step by step."""
         if request["live"] == "begin":

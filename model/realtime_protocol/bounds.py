@@ -23,7 +23,7 @@ class Scope:
 
     name: str
     about: str
-    bounds: Mapping[str, int] = attrs.field(converter=dict)
+    bounds: Mapping[str, int]
 
 
 @attrs.frozen(kw_only=True)
@@ -38,10 +38,10 @@ class Profile:
     name: str
     about: str
     cover: Cover
-    scopes: Mapping[str, Scope] = attrs.field(converter=dict)
+    scopes: Mapping[str, Scope]
     tail_runs: int = 0
     """Runs for one tail under `cover`, once every step of it is taken."""
-    least: Mapping[str, int] = attrs.field(factory=dict, converter=dict)
+    least: Mapping[str, int] = attrs.field(factory=dict)
     """Smallest bounds that may go by the name of this profile."""
 
 

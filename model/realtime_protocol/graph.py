@@ -1,8 +1,10 @@
 """The graph of a machine: every reachable state and step, and exact counts of its parts.
 
 Laws:
-- Steps that change nothing are left out, so counters make the graph acyclic, which `topological` proves.
-- A state is accepting when the environment has nothing left to do there but to disturb. A path is a walk from the initial state that ends in an accepting state.
+- Steps that change nothing are left out, so counters make the graph acyclic, which `topological`
+  proves.
+- A state is accepting when the environment has nothing left to do there but to disturb.
+  A path is a walk from the initial state that ends in an accepting state.
 - Counts are computed on the graph, without listing paths, so they are exact at any size.
 """
 
@@ -99,7 +101,9 @@ class Graph:
                 if incoming[target] == 0:
                     order.append(target)
         if len(order) < len(self.successors):
-            raise CyclicGraph(f"{len(self.successors) - len(order)} states lie on or behind a cycle")
+            raise CyclicGraph(
+                f"{len(self.successors) - len(order)} states lie on or behind a cycle"
+            )
         return order
 
 

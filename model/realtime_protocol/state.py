@@ -43,7 +43,7 @@ class Field:
 
 
 def show(fields: tuple[Field, ...], state: State) -> dict[str, object]:
-    """The state with enumerations spelled out, in declared order, the inbox as `event(argument)`."""
+    """The state with its enumerations spelled out, and the inbox as `event(argument)`."""
     shown: dict[str, object] = {}
     for field, value in zip(fields, state, strict=False):
         assert isinstance(value, int)

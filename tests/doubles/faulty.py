@@ -51,7 +51,7 @@ class TruncatesAtZeroWithAudio(ReferenceClient):
 class MistakesSampleRate(ReferenceClient):
     """Counts heard samples at 16 kHz, so it comes to half as much again."""
 
-    def position_ms(self, reply: Reply, seconds: float) -> int:  # noqa: ARG002
+    def position_ms(self, reply: Reply, seconds: float) -> int:
         """Milliseconds at the wrong rate."""
         return round(seconds * SAMPLE_RATE * 1000 / 16_000)
 
@@ -59,7 +59,7 @@ class MistakesSampleRate(ReferenceClient):
 class TruncatesAtDelivered(ReferenceClient):
     """Takes what was delivered for what was heard."""
 
-    def position_ms(self, reply: Reply, seconds: float) -> int:  # noqa: ARG002
+    def position_ms(self, reply: Reply, seconds: float) -> int:
         """The end of what came, heard or not."""
         return reply.delivered_ms
 
@@ -443,6 +443,27 @@ FAULTS = _named(
         "violation",
         "output_audio_buffer.clear exists on WebRTC only",
     ),
+    Fault(
+        "plays-late",
+        PlaysLate,
+        "permitted-message",
+        "violation",
+        "the user hears what was interrupted",
+    ),
+    Fault(
+        "never-clears",
+        NeverClears,
+        "session-goes-on",
+        "violation",
+        "the interrupted segment never ends, so the turn is never over",
+    ),
+    Fault(
+        "busy-waits",
+        BusyWaits,
+        "comes-to-rest",
+        "violation",
+        "the speaker reports later, and the loop gets nothing else done until then",
+    ),
 )
 
 # each would be seen if `permitted` were checked where the server does not reject, if a check asked
@@ -454,13 +475,6 @@ UNSEEN = _named(
         "permitted-message",
         "violation",
         "the user goes on hearing what was interrupted",
-    ),
-    Fault(
-        "plays-late",
-        PlaysLate,
-        "permitted-message",
-        "violation",
-        "the user hears what was interrupted",
     ),
     Fault(
         "plays-requested",
@@ -489,19 +503,5 @@ UNSEEN = _named(
         "permitted-message",
         "advisory",
         "once is enough",
-    ),
-    Fault(
-        "never-clears",
-        NeverClears,
-        "session-goes-on",
-        "violation",
-        "the interrupted segment never ends, so the turn is never over",
-    ),
-    Fault(
-        "busy-waits",
-        BusyWaits,
-        "comes-to-rest",
-        "violation",
-        "the speaker reports later, and the loop gets nothing else done until then",
     ),
 )

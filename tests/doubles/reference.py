@@ -205,7 +205,7 @@ class ReferenceClient:
         else:
             self.delete(reply)
 
-    def position_ms(self, reply: Reply, seconds: float) -> int:  # noqa: ARG002
+    def position_ms(self, reply: Reply, seconds: float) -> int:
         """How much of a reply was heard, from what the speaker reports."""
         return round(seconds * 1000)
 

@@ -39,7 +39,7 @@ class Judgement:
     """What a check says of one run: how often its premise held, and what it found."""
 
     premises: int
-    findings: tuple[Finding, ...] = attrs.field(converter=tuple)
+    findings: tuple[Finding, ...]
 
 
 @attrs.frozen

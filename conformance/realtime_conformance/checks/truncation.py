@@ -20,7 +20,9 @@ def _each(breach: Breach, premise: Callable[[History, Entry], bool]) -> Callable
             for position, entry in history.client_messages(TRUNCATE)
             if premise(history, entry)
         ]
-        found = (finding for position, entry in sent for finding in breach(history, position, entry))
+        found = (
+            finding for position, entry in sent for finding in breach(history, position, entry)
+        )
         return judged(len(sent), found)
 
     return judge

@@ -95,7 +95,7 @@ class Microphone(io.AudioInput):
         if accepts(io.AudioInput.__init__, "label"):
             super().__init__(label="simulated microphone")
         else:
-            super().__init__()
+            super().__init__()  # type: ignore[call-arg]  # as it was in 1.0
         self._frames: asyncio.Queue[rtc.AudioFrame] = asyncio.Queue()
 
     async def __anext__(self) -> rtc.AudioFrame:

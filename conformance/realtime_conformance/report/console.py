@@ -49,9 +49,7 @@ def matrix(reports: Mapping[str, Json], console: Console) -> None:
 
 
 def _cell(check: Json) -> Text:
-    counts = [
-        f"{check[name]}x" for name in ("violations", "advisories") if check[name]
-    ]
+    counts = [f"{check[name]}x" for name in ("violations", "advisories") if check[name]]
     text = " ".join([check["verdict"], *counts[:1]])
     return Text(text, style=COLOURS[check["verdict"]])
 

@@ -94,7 +94,7 @@ RULES = (
         actor="server",
         event="conversation.item.deleted",
         reads="conversation.item.delete",
-        why="A known item is removed; whether an item in progress can be is open, and taken as yes.",
+        why="A known item is removed; whether one in progress can be is open, and taken as yes.",
         source="SDK conversation_item_deleted_event.py; facts 6, 9.12 (open)",
         confidence="inferred",
         when="item == present",

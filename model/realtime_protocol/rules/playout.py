@@ -24,12 +24,12 @@ RULES = (
         id="client.speaker.capture",
         actor="client",
         event="capture",
-        why="The client hands over audio that was delivered to it, in order and once.",
+        why="The client hands over audio that was delivered to it, in order and once, and none of "
+        "a reply that was interrupted.",
         source="livekit AudioOutput.capture_frame; GUIDE, handling audio",
         confidence="documented",
-        when="SPEAKER == 1 and captured < audio and segment in (none, open)",
+        when="SPEAKER == 1 and cut == 0 and captured < audio and segment in (none, open)",
         then={"captured": "captured + 1", "segment": "open"},
-        within="cut == 0",
     ),
     Rule(
         id="client.speaker.flush",
