@@ -112,10 +112,15 @@ class _Process:
     def _receive(self, doing: str) -> Json:
         assert self._process.stdout is not None
         watchdog = threading.Timer(SILENCE_SECONDS, self._process.kill)
+        watchdog.daemon = True
         watchdog.start()
-        line = self._process.stdout.readline()
-        hung = not watchdog.is_alive()
-        watchdog.cancel()
+        try:
+            line = self._process.stdout.readline()
+        except ValueError:  # the stream was closed: the pool is being ended
+            line = ""
+        finally:
+            hung = not watchdog.is_alive()
+            watchdog.cancel()
         if not line:
             raise WorkerLost(self._obituary(doing, hung))
         reply: Json = json.loads(line)
