@@ -131,9 +131,6 @@ def test_timers_that_are_due_keep_from_rest() -> None:
     assert sorted(run_virtual(main)) == ["now", "past", "then"]
 
 
-@pytest.mark.xfail(
-    strict=True, reason="the second call_later(0) at an instant is due a fraction after it"
-)
 def test_a_chain_of_timers_for_now_is_run_to_its_end() -> None:
     """Timers for now that set timers for now all fire before the client is at rest."""
 
@@ -363,7 +360,6 @@ def test_a_cancelled_deadline_is_not_stopped_at() -> None:
     assert run_virtual(main) == (None, [20.0])
 
 
-@pytest.mark.xfail(strict=True, reason="the second of equal deadlines is still reported when fired")
 def test_a_deadline_that_has_fired_is_none() -> None:
     """When equal deadlines have fired, nothing is due any more."""
 
@@ -438,7 +434,6 @@ def test_a_job_that_fails_lets_go_of_the_clock() -> None:
     assert run_virtual(main) == 1.0
 
 
-@pytest.mark.xfail(strict=True, reason="the count is raised before the executor takes the job")
 def test_a_job_that_cannot_start_does_not_hold_the_clock() -> None:
     """If the executor takes no job, the clock is free; or the next rest would never come."""
 
@@ -452,7 +447,6 @@ def test_a_job_that_cannot_start_does_not_hold_the_clock() -> None:
     assert run_virtual(main) == 0
 
 
-@pytest.mark.xfail(strict=True, reason="a cancelled future counts as an ended job")
 def test_a_job_that_nobody_waits_for_still_holds_the_clock() -> None:
     """Cancelling the future does not end the job: the client is at rest when the job has ended."""
 

@@ -465,7 +465,6 @@ def test_progress_counters_never_fall_within_a_response(scope: str) -> None:
                 assert all(state[at] <= target[at] for at in places), RULES[number].id  # type: ignore[operator]
 
 
-@pytest.mark.xfail(strict=True, reason="successors() reads with the argument of a later message")
 def test_a_lawful_client_is_rejected_only_by_a_crossing() -> None:
     """In one reply no client that knows what was delivered is told off, but for a late cancel."""
     graph = graph_of("small")
@@ -473,7 +472,6 @@ def test_a_lawful_client_is_rejected_only_by_a_crossing() -> None:
     assert {RULES[n].id for n in fired if RULES[n].error} == {"server.rejects.response.cancel"}
 
 
-@pytest.mark.xfail(strict=True, reason="successors() reads with the argument of a later message")
 def test_a_lawful_client_is_sometimes_answered_in_every_other_way() -> None:
     """Everything but errors and pure audio input happens on the way of a lawful client."""
     graph = graph_of("small")

@@ -103,7 +103,6 @@ def test_a_step_that_is_not_enabled_raises_and_changes_nothing() -> None:
         assert hash(state) == before
 
 
-@pytest.mark.xfail(strict=True, reason="after() takes any argument: only client() knows the limit")
 def test_an_argument_out_of_range_is_not_enabled() -> None:
     """A step whose argument the machine would never list raises like any other."""
     machine = small().machine
@@ -135,7 +134,6 @@ def test_a_message_in_the_wrong_place_is_not_read() -> None:
     assert after[-1] == (cancel,)
 
 
-@pytest.mark.xfail(strict=True, reason="successors() reads with the argument of a later message")
 def test_successors_are_the_steps_of_a_correct_run() -> None:
     """The fast expansion agrees with the single questions, on every state of a small graph."""
     machine = small().machine
@@ -355,7 +353,6 @@ def test_scopes_refuse_unknown_and_small_bounds() -> None:
         audio_reply(AUDIO=0)
 
 
-@pytest.mark.xfail(strict=True, reason="only the bounds in MINIMA are checked")
 def test_no_bound_is_negative() -> None:
     """Fewer than none of anything makes no sense, and raises."""
     with pytest.raises(ValueError, match="INTERRUPTIONS must be at least 0, got -1"):

@@ -29,6 +29,9 @@ T = TypeVar("T")
 EPOCH = 1_700_000_000.0
 """What `time.time()` says at virtual time 0, in seconds."""
 
+RESOLUTION = 1e-9
+"""Deadlines so many seconds apart fall due together; far more than equal ones are moved apart."""
+
 TURN_LIMIT = 20_000
 """Turns of the loop without coming to rest after which a client counts as hanging."""
 
@@ -56,7 +59,7 @@ class _IdleSelector(selectors.DefaultSelector):
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         """Return at once while something is ready; else hand over to the loop."""
-        if timeout is not None and timeout <= 0:
+        if timeout is not None and timeout <= RESOLUTION:
             self.loop.count_turn()
             # a job's result arrives through the loop's own pipe, so it must be looked at
             return super().select(0) if self.loop.jobs else []
@@ -107,7 +110,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """When the next timer is due, in seconds of the loop; None if there is none."""
         while self._deadlines:
             when, _, handle = self._deadlines[0]
-            if not handle.cancelled() and when > self._now:
+            if not handle.cancelled() and when > self._now + RESOLUTION:
                 return when
             heapq.heappop(self._deadlines)
         return None
@@ -160,12 +163,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self, executor: Any, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
         """As the base class, and the clock stands still until the job has ended."""
+        job = _Job(self, func, args)
+        future = cast("asyncio.Future[T]", super().run_in_executor(executor, job))
         self.jobs += 1
-        future = cast("asyncio.Future[T]", super().run_in_executor(executor, func, *args))
-        future.add_done_callback(self._job_ended)
+        future.add_done_callback(job.answered)
         return future
 
-    def _job_ended(self, _: asyncio.Future[Any]) -> None:
+    def job_ended(self) -> None:
+        """Called when a job is over and its result is delivered, or nobody waits for it."""
         self.jobs -= 1
 
     def call_soon_threadsafe(  # type: ignore[override]
@@ -179,6 +184,34 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> Any:
         """Refuse: a look-up leaves the process and takes real time."""
         raise NameLookup(f"look-up of {host!r}:{port!r} in virtual time")
+
+
+class _Job:
+    """A call in an executor; it holds the clock to its end even if nobody waits for it."""
+
+    def __init__(self, loop: VirtualLoop, func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._loop = loop
+        self._func = func
+        self._args = args
+        self._running = False
+        self._abandoned = False
+
+    def __call__(self) -> Any:
+        """Run, in a thread of the executor."""
+        self._running = True
+        try:
+            return self._func(*self._args)
+        finally:
+            self._running = False
+            if self._abandoned:
+                self._loop.call_soon_threadsafe(self._loop.job_ended)
+
+    def answered(self, future: asyncio.Future[Any]) -> None:
+        """The future is done: with the job's result, or cancelled while the job goes on."""
+        if future.cancelled() and self._running:
+            self._abandoned = True
+        else:
+            self._loop.job_ended()
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 Laws:
 - An error-level record, a record with an exception, and whatever the loop reports is evidence.
 - Evidence found while garbage is collected after a run belongs to that run.
-- Wall-clock times, addresses and ids are taken out, so that equal evidence has equal text.
+- Addresses and made-up ids are taken out, so that equal evidence has equal text.
 """
 
 from __future__ import annotations

@@ -51,11 +51,8 @@ class Found:
 
     @property
     def choices(self) -> Choices:
-        """Choices of the shortest run, without a tail that a run takes anyway."""
-        choices = list(self.rank[1])
-        while choices and choices[-1] == 0:
-            choices.pop()
-        return tuple(choices)
+        """All choices of the shortest run."""
+        return self.rank[1]
 
 
 @attrs.define
@@ -67,7 +64,7 @@ class Explorer:
     limit: int = 0
     """Most runs to make, but that a tail that was begun is ended; 0 for no limit."""
     tail_budget: int = 0
-    """Runs for one tail, once every step of it is taken."""
+    """Runs for one tail, or as many as taking every step of it needs."""
     frontier: list[Choices] = attrs.field(factory=lambda: [()])
     points: list[Choices] = attrs.field(factory=list)
     """Interruption points whose tails are still to be explored."""

@@ -4,7 +4,8 @@ Laws:
 - Closure: at every node where the client came to rest, every step of every other actor was taken.
 - Reach: visited out of what exists in the graph. An unvisited node is explained if every edge into
   it comes from an unvisited node, or is a client edge whose source was visited and whose message
-  this client did not send there, or leaves a node that the client only passed through.
+  this client did not send there, or leaves a node that the client only passed through, or is a
+  step of the clock where the client had no deadline.
 - Merging is a union, so the order in which results arrive changes nothing.
 """
 

@@ -44,7 +44,7 @@ FRESH_SECONDS = 60.0
 SPEECH_SECONDS = 0.1
 """Sound that the microphone picks up before VAD announces speech."""
 
-FRAMES_PER_SECOND = SAMPLE_RATE * UNIT_MS // 1000
+SAMPLES_PER_UNIT = SAMPLE_RATE * UNIT_MS // 1000
 """Samples in one unit of playout."""
 
 
@@ -319,7 +319,7 @@ class _Run:
     async def _playout(self, event: str) -> None:
         if event == "play":
             step = self.machine.bounds["STEP"]
-            self.speaker.play(step * FRAMES_PER_SECOND)
+            self.speaker.play(step * SAMPLES_PER_UNIT)
             await self.loop.advance(step * UNIT_MS / 1000)
         else:
             self.speaker.report()
@@ -395,7 +395,10 @@ class _Run:
         self.seen.append((event, self._argument(event, message), message))
 
     def _argument(self, event: str, message: Any) -> int:
-        """The argument of a client message; -1 if it is malformed or names another item."""
+        """The argument of a client message; -1 if it is malformed or names something else."""
+        if event == "response.cancel":
+            # without an id it means the response that is active, whichever that is
+            return 0 if message.get("response_id") in (None, self.server.response_id) else -1
         if event not in ("conversation.item.truncate", "conversation.item.delete"):
             return 0
         if message.get("item_id") != self.server.reply_id:
@@ -415,7 +418,7 @@ class _Run:
             self.seen.append((act, 0, None))
             return
         self.samples += samples
-        delta = self.machine.bounds["DELTA"] * FRAMES_PER_SECOND
+        delta = self.machine.bounds["DELTA"] * SAMPLES_PER_UNIT
         while self.samples >= delta:
             self.samples -= delta
             self.seen.append((act, 0, None))
@@ -427,10 +430,11 @@ class _Run:
         self.server.machine = self.machine
         limit = self.loop.time() + FRESH_SECONDS
         for _ in range(FRESH_STEPS):
-            if self._fresh_done():
+            going_on = self.machine.progress(self.state)
+            if not going_on and self._fresh_done():
                 self.history.fresh_done = True
                 return
-            number = self._next_of_fresh()
+            number = self._next_of_fresh(going_on)
             if number is not None:
                 await self._take(number)
             elif not await self._wait(limit):
@@ -438,10 +442,9 @@ class _Run:
             if self.history.stopped:
                 return
 
-    def _next_of_fresh(self) -> int | None:
-        rules = self.machine.rules
-        going_on = [n for n in self.machine.progress(self.state) if rules[n].actor != "app"]
-        return going_on[0] if going_on else None
+    def _next_of_fresh(self, going_on: list[int]) -> int | None:
+        """The first step; it is the user who takes the fresh turn, not the app."""
+        return next((n for n in going_on if self.machine.rules[n].actor != "app"), None)
 
     def _fresh_done(self) -> bool:
         at = self.machine.at
@@ -451,8 +454,7 @@ class _Run:
             "ending": self.machine.fields[at["ending"]].values.index("completed"),
             "played": bounds["DELTA"] * bounds["AUDIO"] * bounds["SPEAKER"],
         }
-        finished = not self.machine.progress(self.state)
-        return finished and all(self.state[at[name]] == value for name, value in wanted.items())
+        return all(self.state[at[name]] == value for name, value in wanted.items())
 
     async def _wait(self, limit: float) -> bool:
         """Let the next deadline fall due; False if there is none before `limit`."""

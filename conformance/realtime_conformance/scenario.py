@@ -19,7 +19,7 @@ from realtime_protocol.machine import Machine
 
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 SHAPE = re.compile(
-    r"(?P<client>[A-Za-z][\w.-]*(?::[A-Za-z_]\w*)?):(?P<profile>[a-z]+):(?P<scope>[a-z-]+)"
+    r"(?P<client>[A-Za-z_][\w.-]*(?::[A-Za-z_]\w*)?):(?P<profile>[a-z]+):(?P<scope>[a-z-]+)"
     r"(?P<changes>(?:\+[A-Z]+=\d+)*)(?P<bursts>~\d+)?:(?P<digest>[0-9a-f]{6}):(?P<choices>[0-9a-z]*)"
 )
 

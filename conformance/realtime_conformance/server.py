@@ -10,6 +10,7 @@ Laws:
 from __future__ import annotations
 
 import base64
+import functools
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -80,7 +81,7 @@ class ReferenceServer:
         return json.dumps(event)
 
 
-@attrs.frozen
+@attrs.define
 class _Moment:
     """What a spelling may look at."""
 
@@ -135,9 +136,10 @@ class _Moment:
         return self.server.conversation[position - 1] if position else None
 
 
-def delta_bytes(machine: Machine) -> bytes:
-    """One audio delta: PCM, 16 bit mono at the protocol's default rate."""
-    return b"\0" * (2 * SAMPLE_RATE * machine.bounds["DELTA"] * UNIT_MS // 1000)
+@functools.cache
+def encoded_audio(units: int) -> str:
+    """Audio of so many units as it is on the wire: silence, 16 bit mono PCM in base64."""
+    return base64.b64encode(b"\0" * (2 * SAMPLE_RATE * units * UNIT_MS // 1000)).decode()
 
 
 def _session(_: ReferenceServer, moment: _Moment) -> Wire:
@@ -242,8 +244,7 @@ def _transcript_delta(_: ReferenceServer, moment: _Moment) -> Wire:
 
 
 def _audio_delta(server: ReferenceServer, moment: _Moment) -> Wire:
-    audio = base64.b64encode(delta_bytes(server.machine)).decode()
-    return {**moment.address, "delta": audio}
+    return {**moment.address, "delta": encoded_audio(server.machine.bounds["DELTA"])}
 
 
 def _audio_done(_: ReferenceServer, moment: _Moment) -> Wire:

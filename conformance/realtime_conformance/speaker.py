@@ -9,7 +9,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Literal, Protocol
 
 import attrs
 
@@ -37,30 +37,42 @@ class Speaker:
     captured: int = 0
     played: int = 0
     open: bool = False
-    ending: str = ""
+    ending: Literal["", "flushed", "cleared"] = ""
+    """How the segment that is played was ended; empty while it is open, or if there is none."""
+    waiting: list[int] = attrs.field(factory=list)
+    """Samples of the segments behind it; the last one is being captured if `open`."""
 
     def capture(self, samples: int) -> None:
         """The client hands over `samples` of audio."""
-        if not self.open and not self.ending:
+        if self.ending and not self.open:
+            self.waiting.append(0)
+        elif not self.open:
             self.captured = self.played = 0
         self.open = True
-        self.captured += samples
+        if self.waiting:
+            self.waiting[-1] += samples
+        else:
+            self.captured += samples
         self.observe("capture", samples)
 
     def flush(self) -> None:
         """The client marks the end of the segment."""
-        if self.open:
-            self.open, self.ending = False, "flushed"
+        if self.open and not self.waiting:
+            self.ending = "flushed"
+        self.open = False
         self.observe("flush", 0)
 
     def clear(self) -> None:
-        """The client drops what has not been played and ends the segment."""
+        """The client drops what has not been played and ends what was captured."""
         if self.open or self.ending:
-            self.open, self.ending = False, "cleared"
+            self.ending = "cleared"
+        self.open = False
         self.observe("clear", 0)
 
     def play(self, samples: int) -> None:
-        """Playout advances by `samples`, or by what is left."""
+        """Playout advances by `samples`, or by what is left; what was cleared is not played."""
+        if self.ending == "cleared":
+            return
         advance = min(samples, self.captured - self.played)
         first = self.played == 0 and advance > 0
         self.played += advance
@@ -68,8 +80,24 @@ class Speaker:
             self.listener.started()
 
     def report(self) -> None:
-        """Report the end of the segment, drained or cleared."""
-        interrupted = self.ending == "cleared"
-        self.ending = ""
+        """Report the end of the segment, drained or cleared, and go on to the next one.
+
+        Raises:
+            RuntimeError: no segment has ended.
+        """
+        if not self.ending:
+            raise RuntimeError("there is no segment whose end could be reported")
+        interrupted, heard = self.ending == "cleared", self.played
+        self._next_segment()
         if self.listener is not None:
-            self.listener.finished(self.played / SAMPLE_RATE, interrupted)
+            self.listener.finished(heard / SAMPLE_RATE, interrupted)
+
+    def _next_segment(self) -> None:
+        cleared = self.ending == "cleared"
+        if not self.waiting:
+            self.ending = ""
+            return
+        self.captured, self.played = self.waiting.pop(0), 0
+        # a clear ends every segment that was captured before it
+        if not cleared:
+            self.ending = "" if self.open and not self.waiting else "flushed"

@@ -40,7 +40,7 @@ class Profile:
     cover: Cover
     scopes: Mapping[str, Scope]
     tail_runs: int = 0
-    """Runs for one tail under `cover`, once every step of it is taken."""
+    """Runs for one tail under `cover`, or as many as taking every step of it needs."""
     least: Mapping[str, int] = attrs.field(factory=dict)
     """Smallest bounds that may go by the name of this profile."""
 
@@ -91,9 +91,10 @@ def rebounded(scope: Scope, changes: Mapping[str, int]) -> Scope:
         expected = ", ".join(AUDIO_REPLY)
         raise ValueError(f"unknown bound {unknown[0]!r}; expected one of {expected}")
     bounds = {**scope.bounds, **changes}
-    for name, least in MINIMA.items():
-        if bounds[name] < least:
-            raise ValueError(f"bound {name} must be at least {least}, got {bounds[name]}")
+    for name, value in bounds.items():
+        least = MINIMA.get(name, 0)
+        if value < least:
+            raise ValueError(f"bound {name} must be at least {least}, got {value}")
     bounds["LENGTH"] = bounds["DELTA"] * bounds["AUDIO"]
     return attrs.evolve(scope, bounds=bounds)
 

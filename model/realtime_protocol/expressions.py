@@ -37,6 +37,8 @@ def parse(text: str) -> ast.expr:
     for node in ast.walk(tree):
         if not isinstance(node, ALLOWED):
             raise ExpressionError(f"{type(node).__name__} is outside the language in {text!r}")
+        if isinstance(node, ast.Constant) and not isinstance(node.value, int):
+            raise ExpressionError(f"only whole numbers are constants, in {text!r}")
         if isinstance(node, ast.Call) and not (
             isinstance(node.func, ast.Name) and node.func.id in CALLS
         ):

@@ -106,7 +106,8 @@ class Machine:
         Raises:
             StepNotEnabled: the guard of the rule does not hold.
         """
-        if not self._guards[step.rule](state, step.argument):
+        in_range = 0 <= step.argument <= self._limits[step.rule]
+        if not in_range or not self._guards[step.rule](state, step.argument):
             rule = self.rules[step.rule]
             enabled = [self.rules[other].id for other in self.environment(state)]
             enabled += [self.rules[other.rule].id for other in self.client(state)]

@@ -24,7 +24,7 @@ class Finding:
     """One breach.
 
     `position` is the entry of the history where it happened, `clause` the rule that was broken,
-    `enabled_by` the rules that led to it.
+    `enabled_by` the rules that led to it, and that of the server's answer where that is the breach.
     """
 
     verdict: Verdict

@@ -1,7 +1,8 @@
 """All rules and the fields they speak of, one module for each machine.
 
 This is the only place where the protocol is written down. Adding a rule here adds it to the
-graph, the reference server, the explorer and the Hypothesis machine without another edit.
+graph, the explorer and the Hypothesis machine without another edit; a server event that is new
+needs a spelling in the reference server, and a new act of the app a call of the client.
 """
 
 from realtime_protocol.rule import Rule
