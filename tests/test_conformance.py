@@ -14,13 +14,21 @@ from realtime_conformance import baseline
 from realtime_conformance.checks import BY_ID
 from realtime_conformance.engine import Plan, conduct
 
+# one worker makes the run; the others have the rest of the suite meanwhile
+pytestmark = pytest.mark.xdist_group("conformance")
+
 KNOWN = Path(__file__).parent.parent / "known-issues" / "livekit-agent.json"
+
+
+def jobs():
+    """All cores, or one where the suite itself is spread over them."""
+    return 1 if "PYTEST_XDIST_WORKER" in os.environ else os.cpu_count() or 1
 
 
 @pytest.fixture(scope="session")
 def report():
     """The report of the run."""
-    return conduct(Plan(jobs=os.cpu_count() or 1, known=baseline.read(KNOWN)))
+    return conduct(Plan(jobs=jobs(), known=baseline.read(KNOWN)))
 
 
 @pytest.mark.parametrize("check", BY_ID)

@@ -13,6 +13,9 @@ from realtime_conformance.explorer import Explorer
 from realtime_conformance.pool import Pool, Setup
 from realtime_conformance.scenario import parse_id
 
+# the module's report is made once
+pytestmark = pytest.mark.xdist_group("engine")
+
 SMALL = {"TRANSCRIPTS": 1, "AUDIO": 1, "TICKS": 0}
 FAULTY = Plan(
     client="doubles.faulty:TruncatesUnheard", scopes=("muted-reply",), changes=SMALL, jobs=1
