@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
@@ -466,6 +469,59 @@ def test_a_job_that_nobody_waits_for_still_holds_the_clock() -> None:
         return at_rest
 
     assert run_virtual(main) == ["ended"]
+
+
+HASTE = """
+import asyncio, logging, sys, threading
+from realtime_conformance.clock import run_virtual
+
+sys.setswitchinterval(1e-6)
+errors = []
+handler = logging.Handler()
+handler.emit = lambda record: errors.append(record.getMessage())
+logging.getLogger().addHandler(handler)
+
+async def short(loop):
+    for _ in range(2_000):
+        await loop.run_in_executor(None, int)
+    assert loop.jobs == 0
+
+async def abandoned(loop):
+    ended = []
+    def work():
+        threading.Event().wait(0.0005)
+        ended.append(1)
+    loop.call_soon(loop.run_in_executor(None, work).cancel)
+    await loop.settle()
+    before = list(ended)
+    threading.Event().wait(0.001)
+    assert before == ended
+
+run_virtual(short)
+for _ in range(200):
+    run_virtual(abandoned)
+print(errors)
+"""
+
+
+@pytest.mark.xfail(
+    strict=True, reason="a job can end before it is counted, or count as ended too early"
+)
+def test_no_job_is_lost_in_a_race() -> None:
+    """Jobs that end at once, and jobs that nobody waits for, are counted whatever thread is first.
+
+    In a process of its own that changes threads all the time: a lost result would never come.
+    """
+    path = os.pathsep.join(sys.path)
+    said = subprocess.run(
+        [sys.executable, "-c", HASTE],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=8,
+        check=True,
+    )
+    assert said.stdout.strip() == "[]"
 
 
 def in_a_thread(act: Callable[[], object]) -> BaseException | None:

@@ -34,7 +34,7 @@ def show(report: Json, console: Console, timelines: bool = True) -> None:
 def matrix(reports: Mapping[str, Json], console: Console) -> None:
     """Print one row for each check and one column for each release."""
     table = Table(title="checks by release")
-    table.add_column("check")
+    table.add_column("check", no_wrap=True)
     for release in reports:
         table.add_column(release)
     first = next(iter(reports.values()))
