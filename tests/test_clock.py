@@ -504,9 +504,6 @@ print(errors)
 """
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a job can end before it is counted, or count as ended too early"
-)
 def test_no_job_is_lost_in_a_race() -> None:
     """Jobs that end at once, and jobs that nobody waits for, are counted whatever thread is first.
 

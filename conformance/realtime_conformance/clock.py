@@ -20,9 +20,10 @@ import selectors
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import Context
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -74,6 +75,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def __init__(self) -> None:
         self.jobs = 0
+        self._pool: ThreadPoolExecutor | None = None
         self._now = 0.0
         self._turns = 0
         self._thread = threading.get_ident()
@@ -160,18 +162,41 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         resting.set_result(None)
 
     def run_in_executor(  # type: ignore[override]
-        self, executor: Any, func: Callable[..., T], *args: Any
+        self, executor: Executor | None, func: Callable[..., T], *args: Any
     ) -> asyncio.Future[T]:
         """As the base class, and the clock stands still until the job has ended."""
-        job = _Job(self, func, args)
-        future = cast("asyncio.Future[T]", super().run_in_executor(executor, job))
+        gate = threading.Event()
+
+        def job() -> T:
+            gate.wait()
+            return func(*args)
+
         self.jobs += 1
-        future.add_done_callback(job.answered)
+        try:
+            running = (executor or self._threads()).submit(job)
+        except BaseException:
+            self.jobs -= 1
+            raise
+        future = asyncio.wrap_future(running, loop=self)
+        # called after the result is handed over, also where nobody waits for it any more; the
+        # gate keeps the job from ending before this is in place
+        running.add_done_callback(lambda _: self.call_soon_threadsafe(self._job_ended))
+        gate.set()
         return future
 
-    def job_ended(self) -> None:
-        """Called when a job is over and its result is delivered, or nobody waits for it."""
+    def _job_ended(self) -> None:
         self.jobs -= 1
+
+    def _threads(self) -> Executor:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor()
+        return self._pool
+
+    def close(self) -> None:
+        """As the base class; jobs that go on are left to their threads."""
+        super().close()
+        if self._pool is not None:
+            self._pool.shutdown(wait=False)
 
     def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Callable[..., object], *args: Any, context: Context | None = None
@@ -184,34 +209,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     async def getaddrinfo(self, host: Any, port: Any, **_: Any) -> Any:
         """Refuse: a look-up leaves the process and takes real time."""
         raise NameLookup(f"look-up of {host!r}:{port!r} in virtual time")
-
-
-class _Job:
-    """A call in an executor; it holds the clock to its end even if nobody waits for it."""
-
-    def __init__(self, loop: VirtualLoop, func: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        self._loop = loop
-        self._func = func
-        self._args = args
-        self._running = False
-        self._abandoned = False
-
-    def __call__(self) -> Any:
-        """Run, in a thread of the executor."""
-        self._running = True
-        try:
-            return self._func(*self._args)
-        finally:
-            self._running = False
-            if self._abandoned:
-                self._loop.call_soon_threadsafe(self._loop.job_ended)
-
-    def answered(self, future: asyncio.Future[Any]) -> None:
-        """The future is done: with the job's result, or cancelled while the job goes on."""
-        if future.cancelled() and self._running:
-            self._abandoned = True
-        else:
-            self._loop.job_ended()
 
 
 @contextmanager
