@@ -484,6 +484,7 @@ logging.getLogger().addHandler(handler)
 async def short(loop):
     for _ in range(2_000):
         await loop.run_in_executor(None, int)
+    await loop.settle()
     assert loop.jobs == 0
 
 async def abandoned(loop):
