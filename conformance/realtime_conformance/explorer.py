@@ -3,7 +3,8 @@
 Laws:
 - Exploration is stateless: a run is a list of choices from the initial state.
 - `exhaust` makes every path once. `cover` takes every step at every node by at least one way in,
-  and after a disturbance every tail.
+  and then explores the tail of each interruption point on its own (see `tail`): a client remembers
+  where it was interrupted, so tails are not shared between points.
 - Runs are made in waves, and a wave is merged in its own order, so results do not depend on who
   made them or on how many did.
 """

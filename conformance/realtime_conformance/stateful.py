@@ -1,8 +1,10 @@
 """The Hypothesis state machine, generated from the rules.
 
 Laws:
-- Every rule of the environment is a rule of the machine, enabled exactly where the model enables
-  it: adding one to the model adds one here.
+- Every rule of the environment is a rule of the machine, enabled only where the model enables it:
+  adding one to the model adds one here.
+- A disturbance waits for a number of steps that the example draws, and a step that is the only one
+  is taken at once; every run of the scope can still be drawn.
 - The client is driven one step at a time in a worker, so the machine runs in this process against
   any release.
 - A failing example is shrunk by Hypothesis and printed as a scenario id, which replays it.
