@@ -253,7 +253,7 @@ def test_a_run_that_was_stopped_has_acts() -> None:
     """It ended at a message that no rule explains, and that message counts."""
     history = made(Recording)
     cut = next(n for n, entry in enumerate(history.entries) if entry.act == "response.create")
-    entries = [*history.entries[:cut], attrs.evolve(history.entries[cut], rule=None)]
+    entries = [*history.entries[:cut], attrs.evolve(history.entries[cut], step=None)]
     stopped = attrs.evolve(history, entries=entries, stopped=True, fresh_done=False)
     assert sent_types(stopped)[-1] == "response.create"
     assert replay(acts_of(stopped), Recording).types == sent_types(stopped)

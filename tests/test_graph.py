@@ -6,9 +6,11 @@ rules that moves one of them is meant, or it is a mistake.
 
 from __future__ import annotations
 
+import collections
 import random
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from typing import Any
 
 import attrs
 import networkx as nx
@@ -16,74 +18,178 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime_protocol.bounds import QUICK, Scope, audio_reply
+from realtime_protocol.bounds import (
+    FULL,
+    PROFILES,
+    QUICK,
+    SCOPES,
+    STANDARD,
+    Scope,
+    audio_reply,
+    below,
+    rebounded,
+    scope,
+)
 from realtime_protocol.graph import CyclicGraph, Graph, GraphTooLarge, enumerate_graph
 from realtime_protocol.machine import Machine
 from realtime_protocol.rule import Rule
 from realtime_protocol.rules import RULES
-from realtime_protocol.state import Field, State
+from realtime_protocol.state import Field, Message, State
 
-PINNED = {
-    # scope: nodes, edges, interruption points, paths
-    "quick audio-reply": (150_816, 420_975, 1_760, 9_493_319_866_240),
-    "quick muted-reply": (13_986, 28_000, 220, 87_022_208),
-    "small": (11_170, 28_442, 200, 448_867_164),
-    "two turns": (16_076, 45_634, 508, 62_303_493_262_179),
-    "undisturbed": (116, 190, 0, 5_943),
+Counts = tuple[int, int, int, int, int]
+"""Nodes, edges, interruption points, accepting states, paths."""
+
+# What the rules give now. After an edit of the rules that is meant, run
+#   pytest tests/test_graph.py -k counts -m "slow or not slow"
+# and take over the table that the last failure shows.
+PINNED: dict[str, Counts] = {
+    "aside": (10_990, 27_048, 914, 184, 21_469_962_381),
+    "audio-reply": (99_261, 271_555, 1_760, 2_825, 2_303_823_282_432),
+    "hand-over": (54_917, 151_718, 200, 2_023, 256_688_084_549_328),
+    "idle-timeout": (31_368, 66_846, 448, 1_148, 186_062_727),
+    "manual-turn": (8_690, 23_498, 320, 462, 83_947_694_397),
+    "muted-reply": (11_361, 22_655, 220, 695, 79_810_176),
+    "pause": (30_098, 85_396, 412, 1_014, 51_375_450_015),
+    "race": (26_088, 55_572, 6_218, 2_190, 637_474_515),
+    "reconnection": (39_348, 96_592, 796, 2_647, 16_844_051_200),
+    "text-reply": (734, 1_048, 94, 92, 13_269),
+    "tool-round": (34_384, 79_244, 912, 1_918, 13_153_989_873),
+    "two-items": (261_870, 812_320, 1_944, 3_422, 96_429_200_107_197),
+    "two-parts": (45_407, 113_139, 3_696, 1_796, 18_907_261_502),
+    "updates": (13_398, 32_218, 280, 472, 177_228_920),
+    "vad-asks": (6_786, 9_816, 162, 580, 3_232_980),
+    "vad-keeps-on": (8_962, 12_904, 240, 776, 3_555_774),
+    "vad-turn": (55_192, 206_190, 630, 884, 320_176_340_616),
 }
-"""What the rules give now. Run this file with -k pinned to see what they give after an edit."""
 
 TINY = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1}
 CALM = {"INTERRUPTIONS": 0, "TICKS": 0, "DISTURBANCES": 0}
-NO_CUTS = {"CANCELS": 1, "TRUNCATES": 0, "DELETES": 0}
+TEXT = {
+    **TINY, "AUDIO_OUT": 0, "TEXT_OUT": 1, "TEXTS": 1, "SPEAKER": 0, "TRUNCATES": 0, "DELETES": 0,
+    "CANCELS": 1, "TICKS": 0,
+}  # fmt: skip
 
-SCOPES: dict[str, Scope] = {
-    **{f"quick {name}": scope for name, scope in QUICK.scopes.items()},
-    "small": audio_reply(**TINY, CANCELS=1, TRUNCATES=1, DELETES=1),
-    "two turns": audio_reply(**TINY, **NO_CUTS, TURNS=2),
+SMALL: dict[str, Scope] = {
+    "one reply": audio_reply(**TINY, CANCELS=1, TRUNCATES=1, DELETES=1),
+    "two replies": audio_reply(**TINY, SPEAKER=0, TRUNCATES=0, DELETES=0, TURNS=2, TICKS=0,
+                               CANCELS=1),
     "undisturbed": audio_reply(**TINY, **CALM),
-}
+    "two texts": scope("two texts", "", **TEXT, OUTPUTS=2, FAILURES=1, RATE_LIMITS=1),
+    "a call": scope("a call", "", **{**TEXT, "VAD": 0}, RESPONSES=2, CALL_OUT=1, ARGUMENTS=1),
+    "spoken": scope("spoken", "", **TEXT, TURNS=2, USERS=2, TRACK_USERS=1, TRANSCRIPTION=1,
+                    ASR=1, REFUSED=1),
+    "by hand": scope("by hand", "", **{**TEXT, "VAD": 0}, TRACK_BUFFER=1, COMMITS=1, CLEARS=1,
+                     TRACK_USERS=1),
+    "a drop": scope("a drop", "", **TEXT, SOCKETS=2, DROPS=1, TRACK_USERS=1),
+}  # fmt: skip
+"""A few hundred to some thousand nodes each."""
 
-EVERY_SCOPE = pytest.mark.parametrize("scope", SCOPES)
-SMALL_SCOPES = pytest.mark.parametrize(
-    "scope", [name for name in SCOPES if not name.startswith("quick")]
-)
+EVERY_SMALL_SCOPE = pytest.mark.parametrize("name", SMALL)
 
 
 @cache
-def graph_of(scope: str) -> Graph:
-    """The graph of one of the scopes above."""
-    return enumerate_graph(Machine(SCOPES[scope].bounds))
+def graph_of(name: str) -> Graph:
+    """The graph of one of the small scopes above."""
+    return enumerate_graph(Machine(SMALL[name].bounds), limit=60_000)
+
+
+@cache
+def graph_of_scope(name: str) -> Graph:
+    """The graph of one of the scopes that several tests look at; none of the larger ones."""
+    return enumerate_graph(Machine(SCOPES[name].bounds), limit=40_000)
 
 
 # -- counts -----------------------------------------------------------------------------------
 
+LARGE = 60_000
+"""Scopes with more nodes than this are counted by the slow tests."""
 
-@EVERY_SCOPE
-def test_counts_are_pinned(scope: str) -> None:
-    """Nodes, edges, interruption points and paths of each scope are exactly these."""
-    graph = graph_of(scope)
-    counted = (graph.nodes, graph.edges, len(graph.interruption_points()), graph.paths())
-    assert counted == PINNED[scope]
+MEASURED: dict[str, Counts] = {}
+
+
+def counted(graph: Graph) -> Counts:
+    """What is pinned of a graph."""
+    accepting = sum(map(graph.accepting, graph.successors))
+    points = len(graph.interruption_points())
+    return graph.nodes, graph.edges, points, accepting, graph.paths()
+
+
+def table(rows: dict[str, Counts]) -> str:
+    """The table as it stands above, sorted."""
+    lines = (f'    "{name}": ({", ".join(f"{n:_}" for n in rows[name])}),' for name in sorted(rows))
+    return "\n".join(["PINNED: dict[str, Counts] = {", *lines, "}"])
+
+
+def marks(name: str) -> list[Any]:
+    """Large scopes are slow: several seconds and some hundred megabytes."""
+    return [pytest.mark.slow] if PINNED.get(name, (0,))[0] > LARGE else []
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=marks(name)) for name in sorted(SCOPES)])
+def test_counts_are_pinned(name: str) -> None:
+    """Nodes, edges, interruption points, accepting states and paths of each scope are these.
+
+    That paths can be counted shows that there is no cycle.
+    """
+    again = name in {*ABOUT, *AT_REST, "tool-round"}
+    graph = graph_of_scope(name) if again else enumerate_graph(Machine(SCOPES[name].bounds))
+    MEASURED[name] = counted(graph)
+    if MEASURED[name] != PINNED.get(name):
+        pytest.fail(f"counts of {name} moved; by now the table is\n{table({**PINNED, **MEASURED})}")
+
+
+def test_every_scope_is_counted() -> None:
+    """The table has a row for each scope, and no other; a row that moved would be shown."""
+    assert sorted(PINNED) == sorted(SCOPES)
+    assert '"updates": (1_000, 2, 3, 4, 5),' in table({"updates": (1_000, 2, 3, 4, 5)})
 
 
 def test_quick_is_not_too_small() -> None:
-    """The quick profile keeps its promise of at least 1,500 nodes and of its bounds."""
-    assert sum(graph_of(f"quick {name}").nodes for name in QUICK.scopes) >= 1_500
-    for scope in QUICK.scopes.values():
-        assert scope.bounds["TRANSCRIPTS"] >= 2
-        assert scope.bounds["AUDIO"] >= 2
-        assert -(-scope.bounds["LENGTH"] // scope.bounds["STEP"]) >= 3
+    """The quick profile has at least 1,500 nodes, which two of its scopes have already."""
+    assert sum(graph_of_scope(name).nodes for name in ("text-reply", "vad-asks")) >= 1_500
+    assert QUICK.scopes == SCOPES
 
 
-@SMALL_SCOPES
-def test_interruption_points_are_the_edges_of_interruptions(scope: str) -> None:
+def test_standard_is_not_too_small() -> None:
+    """The standard profile has at least 50,000 nodes, which two of its scopes have already."""
+    assert sum(graph_of_scope(name).nodes for name in ("tool-round", "idle-timeout")) >= 50_000
+    assert STANDARD.scopes == SCOPES
+
+
+@pytest.mark.slow  # a million nodes
+def test_full_is_not_too_small() -> None:
+    """The full profile has at least 1,000,000 nodes."""
+    found = 0
+    for each in sorted(FULL.scopes.values(), key=lambda each: -PINNED[each.name][0]):
+        found += enumerate_graph(Machine(each.bounds)).nodes
+        if found >= 1_000_000:
+            break
+    assert found >= 1_000_000
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=PROFILES)
+def test_the_audio_reply_is_not_too_small(profile: Any) -> None:
+    """Its bounds are what the name of the profile promises, and smaller ones are told apart."""
+    reply = profile.scopes["audio-reply"]
+    assert reply.bounds["TRANSCRIPTS"] >= 2
+    assert reply.bounds["AUDIO"] >= 2
+    assert -(-reply.bounds["LENGTH"] // reply.bounds["STEP"]) >= 3
+    assert below(profile, reply) == []
+    assert below(profile, rebounded(reply, {"AUDIO": 1, "TICKS": 0})) == ["AUDIO=1", "TICKS=0"]
+    assert set(profile.scopes) == set(SCOPES)
+
+
+@EVERY_SMALL_SCOPE
+def test_interruption_points_are_the_edges_of_interruptions(name: str) -> None:
     """Each point is an edge whose rule interrupts, once, and calm bounds have none."""
-    graph = graph_of(scope)
-    interrupts = {n for n, rule in enumerate(RULES) if rule.disturbs == "interruption"}
+    graph = graph_of(name)
+    rules = graph.machine.rules
+    interrupts = {n for n, rule in enumerate(rules) if rule.disturbs == "interruption"}
     points = graph.interruption_points()
     assert len(points) == len(set(points))
-    assert {number for _, number in points} == (interrupts if scope != "undisturbed" else set())
+    found = {rules[number].id for _, number in points}
+    assert found == {rules[number].id for number in interrupts}
+    assert bool(found) == (name != "undisturbed")
     for state, number in points:
         assert number in [edge[0] for edge in graph.successors[state]]
         assert number in graph.machine.environment(state)
@@ -93,6 +199,21 @@ def test_interruption_points_are_the_edges_of_interruptions(scope: str) -> None:
         for number in graph.machine.environment(state)
     )
     assert enabled == len(points)
+
+
+@EVERY_SMALL_SCOPE
+def test_accepting_states_are_those_without_progress(name: str) -> None:
+    """A state accepts where no edge of the environment but disturbances leads on."""
+    graph = graph_of(name)
+    rules = graph.machine.rules
+    goes_on = {n for n, rule in enumerate(rules) if not rule.is_client and not rule.disturbs}
+    accepting = 0
+    for state, outgoing in graph.successors.items():
+        stays = any(n in goes_on for n in graph.machine.environment(state))
+        assert graph.accepting(state) == (not stays)
+        assert not graph.accepting(state) or not any(n in goes_on for n, _, _ in outgoing)
+        accepting += graph.accepting(state)
+    assert 0 < accepting < graph.nodes / 2
 
 
 # -- paths ------------------------------------------------------------------------------------
@@ -142,6 +263,14 @@ def toy(rules: Sequence[tuple[str, str, str, str]], tops: Sequence[int]) -> Mach
 UP = [("server", "", "a < 2", "a = a + 1"), ("user", "", "b < 2", "b = b + 1")]
 
 
+@pytest.mark.xfail(strict=True, raises=SyntaxError, reason="a state without fields is compiled "
+                   "to `(, inbox) = state`")  # fmt: skip
+def test_a_machine_in_which_nothing_changes_has_one_state() -> None:
+    """Rules that never do anything leave the initial state alone."""
+    graph = enumerate_graph(toy([("server", "", "a > 0", "a = 1")], (1,)))
+    assert (graph.nodes, graph.edges, graph.paths()) == (1, 0, 1)
+
+
 def test_counts_of_a_grid() -> None:
     """Two counters to 2 make a grid: 9 nodes, 12 edges, and 4 over 2 paths to its far corner."""
     graph = enumerate_graph(toy(UP, (2, 2)))
@@ -180,7 +309,7 @@ def test_a_step_that_changes_nothing_is_no_edge() -> None:
     assert graph.topological() == [(0, ()), (1, ()), (2, ())]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(
     st.lists(
         st.tuples(
@@ -196,7 +325,7 @@ def test_any_small_graph_is_counted_as_it_is_listed(
     rules: list[tuple[str, str, str, str]],
 ) -> None:
     """Whatever the rules, paths are counted as listed, and networkx gets the same graph."""
-    graph = enumerate_graph(toy(rules, (2, 2)))
+    graph = enumerate_graph(toy([*rules, UP[0]], (2, 2)))
     assert graph.paths() == len(list(listed_paths(graph, graph.machine.initial)))
     plain = graph.to_networkx()
     assert (plain.number_of_nodes(), plain.number_of_edges()) == (graph.nodes, graph.edges)
@@ -206,28 +335,29 @@ def test_any_small_graph_is_counted_as_it_is_listed(
 # -- order and size ---------------------------------------------------------------------------
 
 
-@SMALL_SCOPES
-def test_the_order_is_topological(scope: str) -> None:
+@EVERY_SMALL_SCOPE
+def test_the_order_is_topological(name: str) -> None:
     """Every state comes once, and before all that it leads to."""
-    graph = graph_of(scope)
+    graph = graph_of(name)
     place = {state: number for number, state in enumerate(graph.topological())}
     assert place.keys() == graph.successors.keys()
     for state, outgoing in graph.successors.items():
         assert all(place[state] < place[target] for _, _, target in outgoing)
 
 
-@SMALL_SCOPES
-def test_networkx_gets_the_same_graph(scope: str) -> None:
+@EVERY_SMALL_SCOPE
+def test_networkx_gets_the_same_graph(name: str) -> None:
     """The graph for networkx has the same nodes and edges, is acyclic, and has one beginning."""
-    graph = graph_of(scope)
+    graph = graph_of(name)
     plain = graph.to_networkx()
     assert plain.number_of_nodes() == graph.nodes
     assert plain.number_of_edges() == graph.edges
     assert nx.is_directed_acyclic_graph(plain)
     assert [node for node, degree in plain.in_degree() if degree == 0] == [graph.machine.initial]
     for state, outgoing in list(graph.successors.items())[::20]:
+        rules = graph.machine.rules
         keys = {
-            (target, f"{RULES[number].id}({argument})", RULES[number].actor)
+            (target, f"{rules[number].id}({argument})", rules[number].actor)
             for number, argument, target in outgoing
         }
         edges = plain.edges(state, keys=True, data=True)
@@ -256,27 +386,28 @@ def test_a_cycle_is_found(name: str, states: int) -> None:
 
 def test_a_cycle_planted_among_the_rules_is_found() -> None:
     """A rule that takes a counter back makes the real graph cyclic, and that is noticed."""
-    bounds = SCOPES["undisturbed"].bounds
-    name = "server.response.output_audio.delta"
+    bounds = SMALL["undisturbed"].bounds
+    delta = next(rule for rule in RULES if rule.id == "server.response.output_audio.delta")
     back = attrs.evolve(
-        RULES[Machine(bounds).index[name]],
+        delta,
         id="server.takes.back",
-        when="response == active and output == streaming and audio > captured",
-        then={"audio": "audio - 1"},
+        when="response[0] == active and output[m] == streaming and audio[m] > captured[m]",
+        then={"audio[m]": "audio[m] - 1"},
     )
     graph = enumerate_graph(Machine(bounds, (*RULES, back)))
     with pytest.raises(CyclicGraph):
         graph.topological()
+    with pytest.raises(CyclicGraph):
+        graph.paths()
 
 
 def test_the_limit_is_a_limit() -> None:
     """A graph of exactly the limit is made; one node more raises, with the limit and the bounds."""
-    machine = Machine(SCOPES["undisturbed"].bounds)
-    nodes = PINNED["undisturbed"][0]
+    machine, nodes = graph_of("undisturbed").machine, graph_of("undisturbed").nodes
     assert enumerate_graph(machine, limit=nodes).nodes == nodes
     with pytest.raises(GraphTooLarge, match=f"more than {nodes - 1} nodes") as raised:
         enumerate_graph(machine, limit=nodes - 1)
-    assert str(machine.bounds) in str(raised.value)
+    assert "'TURNS': 1" in str(raised.value)
 
 
 def test_the_limit_stops_an_endless_graph() -> None:
@@ -288,10 +419,10 @@ def test_the_limit_stops_an_endless_graph() -> None:
 # -- what holds everywhere --------------------------------------------------------------------
 
 
-@EVERY_SCOPE
-def test_every_state_can_come_to_an_end(scope: str) -> None:
+@EVERY_SMALL_SCOPE
+def test_every_state_can_come_to_an_end(name: str) -> None:
     """From every node an accepting one can be reached: nothing is stuck."""
-    graph = graph_of(scope)
+    graph = graph_of(name)
     fine: set[State] = set()
     for state in reversed(graph.topological()):
         further = (target in fine for _, _, target in graph.successors[state])
@@ -306,115 +437,327 @@ class View:
     def __init__(self, machine: Machine, state: State) -> None:
         self._machine, self._state = machine, state
         self.bounds = machine.bounds
-        self.inbox: tuple[tuple[str, int], ...] = state[-1]  # type: ignore[assignment]
+        inbox = state[-1]
+        assert isinstance(inbox, tuple)
+        self.inbox: tuple[Message, ...] = inbox
+        self.items = range(machine.bounds["OUTS"])
+        self.responses = range(machine.bounds["RESPONSES"])
 
-    def __getattr__(self, name: str) -> int:
+    def number(self, name: str, slot: int | None = None) -> int:
         """The number in a field."""
-        return self._state[self._machine.at[name]]  # type: ignore[return-value]
+        return self._machine.value(self._state, name if slot is None else f"{name}[{slot}]")
 
-    def word(self, name: str) -> str:
+    def word(self, name: str, slot: int | None = None) -> str:
         """The member of an enumeration."""
-        position = self._machine.at[name]
-        return self._machine.fields[position].values[self._state[position]]  # type: ignore[index]
+        return self._machine.member(name, self.number(name, slot))
+
+    def of(self, item: int) -> int:
+        """The response that an output item belongs to."""
+        return item // self.bounds["OUTPUTS"]
 
     def unread(self, event: str) -> int:
         """How many such messages wait in the inbox."""
-        return sum(message == event for message, _ in self.inbox)
+        return sum(message[0] == event for message in self.inbox)
 
 
 Law = Callable[[View], bool]
 
 ALWAYS: dict[str, Law] = {
-    "only delivered audio is handed over": lambda v: v.captured <= v.audio,
-    "only audio that was handed over is played": lambda v: (
-        v.played <= v.bounds["DELTA"] * v.captured
+    "only delivered audio is handed over": lambda v: all(
+        v.number("captured", m) <= v.number("audio", m) for m in v.items
     ),
-    "a segment has audio": lambda v: (v.word("segment") == "none") == (v.captured == 0),
-    "a drained or cut segment is over": lambda v: (
-        v.word("segment") != "finished" or v.cut == 1 or v.played == v.bounds["DELTA"] * v.captured
+    "only audio that was handed over is played": lambda v: all(
+        v.number("played", m) <= v.bounds["DELTA"] * v.number("captured", m) for m in v.items
     ),
-    "deltas need a part": lambda v: (
-        v.word("output") not in ("nothing", "opened", "listed") or v.transcript + v.audio == 0
+    "a segment has audio": lambda v: all(
+        (v.word("segment", m) == "none") == (v.number("captured", m) == 0) for m in v.items
     ),
-    "a completed message is whole": lambda v: (
-        v.word("ending") != "completed"
-        or (v.transcript, v.audio) == (v.bounds["TRANSCRIPTS"], v.bounds["AUDIO"])
+    "a segment that is over was cut, or played to its end": lambda v: all(
+        v.word("segment", m) != "finished"
+        or v.number("cut", v.of(m)) == 1
+        or v.number("played", m) == v.bounds["DELTA"] * v.number("captured", m)
+        for m in v.items
     ),
-    "the item is there once it was opened": lambda v: (
-        (v.word("item") == "absent") == (v.word("output") == "nothing")
+    "one segment is open at a time": lambda v: (
+        sum(v.word("segment", m) == "open" for m in v.items) < 2
     ),
-    "an ended response was closed": lambda v: (
-        v.word("response") == "active"
-        or v.word("output") == "closed"
-        or (v.word("output") == "nothing" and v.word("ending") != "completed")
+    "deltas of a message need a part": lambda v: all(
+        v.word("output", m) not in ("nothing", "opened", "listed")
+        or v.number("transcript", m) + v.number("audio", m) == 0
+        for m in v.items
     ),
-    "a cut response was interrupted": lambda v: (
-        v.word("ending") != "turn_detected" or v.interruptions > 0
+    "a message that is closed whole has all of its deltas": lambda v: all(
+        v.number("whole", m) == 0
+        or v.word("kind", m) != "audio"
+        or (v.number("transcript", m), v.number("audio", m))
+        == (v.bounds["TRANSCRIPTS"], v.bounds["AUDIO"])
+        for m in v.items
     ),
-    "a cancelled response was cancelled": lambda v: (
-        v.word("ending") != "client_cancelled" or v.interruptions + v.ticks > 0
+    "an item is one of some kind once it was opened": lambda v: all(
+        (v.word("kind", m) == "none") == (v.word("output", m) == "nothing") for m in v.items
     ),
-    "a cut needs an interruption": lambda v: v.cut == 0 or v.interruptions > 0,
+    "items are opened in the order of their index": lambda v: all(
+        (v.word("output", m) != "nothing")
+        == (m % v.bounds["OUTPUTS"] < v.number("opened", v.of(m)))
+        for m in v.items
+    ),
+    "responses are begun in the order of their slots": lambda v: all(
+        (v.word("response", r) != "unused") == (r < v.number("begun")) for r in v.responses
+    ),
+    "a response that is done has closed its items": lambda v: all(
+        v.word("response", r) != "done"
+        or v.word("ending", r) == "running"
+        or all(v.word("output", m) in ("nothing", "closed") for m in v.items if v.of(m) == r)
+        for r in v.responses
+    ),
+    "one that is done ended somehow": lambda v: all(
+        v.word("response", r) != "done" or v.word("ending", r) != "running" for r in v.responses
+    ),
+    "a response that was cut was interrupted": lambda v: all(
+        v.word("ending", r) != "turn_detected" or v.number("interruptions") > 0 for r in v.responses
+    ),
+    "a response that was cancelled was disturbed": lambda v: all(
+        v.word("ending", r) != "client_cancelled"
+        or v.number("interruptions") + v.number("ticks") + v.number("changes") > 0
+        for r in v.responses
+    ),
+    "a cut needs a disturbance": lambda v: (
+        all(v.number("cut", r) == 0 for r in v.responses)
+        or sum(v.number(name) for name in ("interruptions", "faults", "changes", "ticks")) > 0
+    ),
     "disturbances keep to their budget": lambda v: (
-        v.interruptions + v.ticks <= v.bounds["DISTURBANCES"]
+        sum(v.number(name) for name in ("interruptions", "ticks", "changes", "faults"))
+        <= v.bounds["DISTURBANCES"]
     ),
     "the inbox holds the updates without an answer": lambda v: (
-        v.unread("session.update") == v.updates - v.configured
+        v.unread("session.update") == v.number("updates") - v.number("configured")
     ),
-    "the inbox holds the request that was not taken up": lambda v: (
-        v.unread("response.create") == v.requested - (v.word("response") == "pending")
+    "the inbox holds the requests that were not taken up": lambda v: (
+        v.unread("response.create") == v.number("requested") - v.number("pending")
     ),
-    "the inbox holds no more cancels than count": lambda v: (
-        v.unread("response.cancel") <= v.cancelling <= v.cancels
+    "the inbox holds the commits without an answer": lambda v: (
+        v.unread("input_audio_buffer.commit") == v.number("commits")
     ),
-    "the inbox holds no more cuts than were sent": lambda v: (
-        v.unread("conversation.item.truncate") <= v.truncates
-        and v.unread("conversation.item.delete") <= v.deletes
+    "the inbox holds the creations that were sent": lambda v: (
+        v.unread("conversation.item.create")
+        == sum(v.number("sent", m) > 0 for m in range(v.bounds["ITEMS"]))
+    ),
+    "the inbox holds no more cancels than count, until another reply is begun": lambda v: (
+        v.bounds["TURNS"] > 1
+        or v.unread("response.cancel") <= v.number("cancelling") <= v.number("cancels")
+    ),
+    "the inbox holds no more cuts than were sent": lambda v: all(
+        sum(message[:2] == (event, m) for message in v.inbox) <= v.number(sent, m)
+        for event, sent in (
+            ("conversation.item.truncate", "truncates"),
+            ("conversation.item.delete", "deletes"),
+        )
+        for m in range(v.bounds["ITEMS"])
     ),
     "a cut names a length that exists": lambda v: all(
-        argument <= v.bounds["AUDIO"] + 1 for _, argument in v.inbox
+        message[2] <= v.bounds["AUDIO"] + 1
+        for message in v.inbox
+        if message[0] == "conversation.item.truncate"
+    ),
+    "nothing waits where there is no socket": lambda v: (
+        v.word("connection") not in ("connecting", "closed") or v.inbox == ()
+    ),
+    "nothing is active where there is no session": lambda v: (
+        v.word("connection") in ("ready", "expiring")
+        or all(v.word("response", r) != "active" for r in v.responses)
     ),
     "nobody answers before the session is up": lambda v: (
-        v.word("connection") == "ready" or (v.turns == 0 and v.configured == 0)
+        v.word("connection") in ("ready", "expiring") or v.number("configured") == 0
     ),
-    "speech that is heard is a turn or an interruption": lambda v: (
-        v.word("speech") == "silent" or v.word("turn") == "open" or v.interruptions > 0
+    "an item that is being added is there": lambda v: all(
+        v.number("entry", m) == 0 or v.word("item", m) == "present"
+        for m in range(v.bounds["ITEMS"])
+        if v.bounds["TRACK_USERS"] == 1 or m >= v.bounds["MADE"]
+    ),
+    "speech that is heard is of a turn": lambda v: (
+        v.word("speech") == "silent" or v.word("turn") == "open"
+    ),
+    "a transcription ends once": lambda v: all(
+        v.number("heard", u) == 0 or v.number("asr", u) == 0 for u in range(v.bounds["USERS"])
+    ),
+    "a function runs for a call that is whole": lambda v: all(
+        v.word("tool", m) not in ("running", "returned", "raised")
+        or (v.word("kind", m) == "call" and v.number("whole", m) == 1)
+        for m in v.items
     ),
 }
 """What every state of a correct run keeps."""
 
 
-@pytest.mark.parametrize(
-    ("scope", "every"), [("small", 1), ("undisturbed", 1), ("quick audio-reply", 11)]
-)
-def test_always(scope: str, every: int) -> None:
-    """Every law holds in every node (in the largest graph: in every eleventh)."""
-    graph = graph_of(scope)
-    broken: dict[str, object] = {}
-    for state in list(graph.successors)[::every]:
-        view = View(graph.machine, state)
-        broken.update(
-            (law, graph.machine.show(state))
-            for law, holds in ALWAYS.items()
-            if law not in broken and not holds(view)
-        )
-    assert broken == {}
+def broken(machine: Machine, states: Sequence[State]) -> dict[str, object]:
+    """The laws that some state breaks, each with the first such state."""
+    found: dict[str, object] = {}
+    for state in states:
+        view = View(machine, state)
+        for law, holds in ALWAYS.items():
+            if law not in found and not holds(view):
+                found[law] = machine.show(state)
+    return found
+
+
+@EVERY_SMALL_SCOPE
+def test_always(name: str) -> None:
+    """Every law holds in every node (in the larger ones: in a sample of two thousand)."""
+    graph = graph_of(name)
+    assert broken(graph.machine, list(graph.successors)[:: max(1, graph.nodes // 2_000)]) == {}
 
 
 def test_every_law_can_be_broken() -> None:
     """Some state that the fields allow breaks each law, so keeping it says something."""
-    machine, chance = graph_of("small").machine, random.Random(1)
-    words = [rule.event for rule in RULES if rule.sends]
+    bounds = audio_reply(
+        **TINY, RESPONSES=2, USERS=2, TRACK_USERS=1, OUTPUTS=2, TEXT_OUT=1, CALL_OUT=1, ARGUMENTS=1,
+        TEXTS=1, TRANSCRIPTION=1, ASR=1, CREATES=1, CONTEXTS=1, VAD=1, TRACK_BUFFER=1, COMMITS=1,
+        SOCKETS=2, DROPS=1, EXPIRIES=1, FAILURES=1, REFUSED=1, MISSING=1,
+    ).bounds  # fmt: skip
+    machine, chance = Machine(bounds), random.Random(1)
+    sends = [rule.event for rule in RULES if rule.sends]
+    tops = [field.top(bounds) for field in machine.fields]
     unbroken = set(ALWAYS)
-    for _ in range(2_000):
-        values = [chance.randint(0, field.top(machine.bounds)) for field in machine.fields]
+    for _ in range(300):
+        values = [chance.randint(0, top) for top in tops]
         inbox = tuple(
-            (chance.choice(words), chance.randint(0, 4)) for _ in range(chance.randint(0, 3))
+            (chance.choice(sends), chance.randrange(2), chance.randint(0, 4))
+            for _ in range(chance.randint(0, 3))
         )
-        view = View(machine, (*values, inbox))
-        unbroken -= {law for law in unbroken if not ALWAYS[law](view)}
+        unbroken -= set(broken(machine, [(*values, inbox)]))
     assert unbroken == set()
 
+
+# -- at rest ----------------------------------------------------------------------------------
+
+
+def unfinished(view: View) -> list[str]:
+    """What the server owes a client that is connected and waits."""
+    owed = [f"{message[0]} is not read" for message in view.inbox]
+    owed += [name for name in ("pending", "commits", "aside", "nudged") if view.number(name)]
+    owed += [f"turn {view.word('turn')}"] * (view.word("turn") not in ("none", "open"))
+    owed += [f"response {r}" for r in view.responses if view.word("response", r) == "active"]
+    return owed
+
+
+def owed_at_rest(graph: Graph) -> dict[str, int]:
+    """What is owed where nobody but the client or a disturbance goes on, and how often."""
+    found = collections.Counter[str]()
+    for state in graph.successors:
+        view = View(graph.machine, state)
+        if graph.accepting(state) and view.word("connection") == "ready":
+            found.update(unfinished(view))
+    return dict(found)
+
+
+@EVERY_SMALL_SCOPE
+def test_nothing_is_owed_at_rest(name: str) -> None:
+    """Where the path may end, every message is read, and what it asked for is done."""
+    assert owed_at_rest(graph_of(name)) == {}
+
+
+def test_a_debt_is_found() -> None:
+    """With a rule that never answers, something is owed in the end."""
+    rules = [
+        attrs.evolve(rule, when="False") if rule.id == "server.response.done" else rule
+        for rule in RULES
+    ]
+    found = owed_at_rest(enumerate_graph(Machine(SMALL["undisturbed"].bounds, rules)))
+    assert set(found) == {"response 0"}
+
+
+AT_REST = ("text-reply", "vad-keeps-on", "vad-asks", "manual-turn", "race")
+"""Scopes where requests, turns and commits meet."""
+
+
+@pytest.mark.parametrize("name", AT_REST)
+def test_nothing_is_owed_at_rest_in_a_scope(name: str) -> None:
+    """The same where much meets."""
+    assert owed_at_rest(graph_of_scope(name)) == {}
+
+
+# -- what fires -------------------------------------------------------------------------------
+
+
+def fired(graph: Graph) -> set[str]:
+    """The rules that some edge takes."""
+    rules = graph.machine.rules
+    return {rules[number].id for outgoing in graph.successors.values() for number, _, _ in outgoing}
+
+
+CROSSINGS = {
+    "one reply": {"server.rejects.response.cancel"},
+    "two replies": {"server.rejects.response.cancel", "server.rejects.response.create"},
+    "two texts": {"server.rejects.response.cancel"},
+    "a call": {"server.rejects.response.cancel", "server.rejects.response.create"},
+    "spoken": {
+        "server.rejects.response.cancel", "server.rejects.response.create",
+        "server.rejects.response.create.refused",
+    },
+    "by hand": {"server.rejects.response.cancel", "server.rejects.input_audio_buffer.commit"},
+    "a drop": {"server.rejects.response.cancel"},
+    "undisturbed": set(),
+}  # fmt: skip
+"""What a client that does nothing wrong is told off for: a message that crossed another."""
+
+
+@EVERY_SMALL_SCOPE
+def test_a_lawful_client_is_rejected_only_by_a_crossing(name: str) -> None:
+    """No client that knows what was delivered is told off, but for what it could not know."""
+    graph = graph_of(name)
+    rules = {rule.id: rule for rule in RULES}
+    assert {rule for rule in fired(graph) if rules[rule].error and rules[rule].reads} == CROSSINGS[
+        name
+    ]
+
+
+def test_a_lawful_client_is_sometimes_answered_in_every_other_way() -> None:
+    """In one reply everything that is live happens on the way of a lawful client, but this."""
+    graph = graph_of("one reply")
+    live = {rule.id for rule in graph.machine.rules if not rule.error}
+    assert live - fired(graph) == {
+        "client.input_audio_buffer.append",
+        "client.response.cancel.one",
+        "server.reads.response.cancel.one",
+        "server.conversation.item.done.created",
+        "server.response.content_part.added.next",
+    }
+
+
+ABOUT = {
+    "muted-reply": ["user.barges_in", "server.response.output_audio.delta"],
+    "text-reply": ["server.gives.up.failed", "server.gives.up.incomplete",
+                   "server.rate_limits.updated", "app.interrupt.handle"],
+    "vad-keeps-on": ["user.barges_in", "server.response.created.turn", "server.rejects.turn"],
+    "vad-asks": ["user.takes_turn", "client.response.create", "app.generate_reply.again"],
+    "manual-turn": ["user.speaks", "client.input_audio_buffer.commit",
+                    "server.rejects.input_audio_buffer.commit", "app.clear_user_turn"],
+    "idle-timeout": ["server.input_audio_buffer.timeout_triggered",
+                     "server.conversation.item.added.system"],
+    "race": ["server.rejects.response.create", "server.rejects.turn",
+             "server.rejects.response.cancel.one"],
+    "aside": ["server.response.created.aside", "client.response.create.aside"],
+    "updates": ["client.conversation.item.create", "server.conversation.item.deleted",
+                "server.rejects.conversation.item.create.ahead", "app.update_tools",
+                "client.conversation.item.retrieve"],
+}  # fmt: skip
+"""What some scopes are about: rules that have to fire there."""
+
+UNREACHED = {
+    "vad-keeps-on": {"server.rejects.turn"},
+    "updates": {"server.rejects.conversation.item.create.ahead"},
+}
+"""Of those, the rules that do not: the one disturbance is used up before they could."""
+
+
+@pytest.mark.parametrize("name", ABOUT)
+def test_a_scope_has_what_it_is_about(name: str) -> None:
+    """The rules that a scope was made for fire in it; those that do not are named."""
+    graph = graph_of_scope(name)
+    assert set(ABOUT[name]) - fired(graph) == UNREACHED.get(name, set())
+
+
+# -- responses --------------------------------------------------------------------------------
 
 RESPONSE_EVENTS = frozenset(
     rule.id
@@ -427,54 +770,43 @@ RESPONSE_EVENTS = frozenset(
 )
 
 
-@SMALL_SCOPES
-def test_no_event_of_a_response_but_while_it_is_active(scope: str) -> None:
-    """After `response.done` and before `response.created` nothing of a response is sent.
+@EVERY_SMALL_SCOPE
+def test_no_event_of_a_response_but_while_it_is_active(name: str) -> None:
+    """Before `response.created` and after `response.done` nothing of a response is sent.
 
-    There is at most one response: none is created while another is active.
+    None is created while another is active, but one outside of the default conversation.
     """
-    graph = graph_of(scope)
-    at = graph.machine.at["response"]
-    none, active = 0, 2
+    graph = graph_of(name)
+    machine, bounds = graph.machine, graph.machine.bounds
+    active = machine.code("response[0]", "active")
     kinds = set()
     for state, outgoing in graph.successors.items():
+        before = [machine.value(state, f"response[{r}]") for r in range(bounds["RESPONSES"])]
         for number, _, target in outgoing:
-            rule = RULES[number]
+            rule = machine.rules[number]
+            after = [machine.value(target, f"response[{r}]") for r in range(bounds["RESPONSES"])]
+            own = rule.at.get("r", rule.at.get("m", 0) // bounds["OUTPUTS"])
             if rule.event == "response.created":
-                assert (state[at], target[at]) != (active, active), graph.machine.show(state)
-                assert target[at] == active
+                assert active not in before, machine.show(state)
+                assert after[own] == active
             elif rule.event == "response.done":
-                assert (state[at], target[at]) == (active, none), graph.machine.show(state)
+                assert (before[own], after[own]) == (active, machine.code("response[0]", "done"))
             elif rule.id in RESPONSE_EVENTS:
-                assert (state[at], target[at]) == (active, active), graph.machine.show(state)
-            else:
-                assert (state[at] == active) == (target[at] == active), rule.id
+                assert (before[own], after[own]) == (active, active), rule.label
+            elif not rule.clears:
+                assert before == after, rule.label
             kinds.add(rule.id)
-    assert kinds >= RESPONSE_EVENTS - {"response.created"}
+    assert kinds & RESPONSE_EVENTS >= {"server.response.done", "server.response.output_item.done"}
 
 
-@SMALL_SCOPES
-def test_progress_counters_never_fall_within_a_response(scope: str) -> None:
-    """Deltas, playout and the state of the message only grow until the next response begins."""
-    graph = graph_of(scope)
-    growing = ("output", "transcript", "audio", "captured", "played", "segment", "item")
-    places = [graph.machine.at[name] for name in growing]
+@EVERY_SMALL_SCOPE
+def test_progress_counters_never_fall(name: str) -> None:
+    """Deltas, playout and the state of an item only grow, and `segment` with them."""
+    graph = graph_of(name)
+    growing = ("begun", "output", "transcript", "audio", "captured", "played", "segment", "opened")
+    places = [n for field, n in graph.machine.at.items() if field.partition("[")[0] in growing]
+    assert places
     for state, outgoing in graph.successors.items():
         for number, _, target in outgoing:
-            if RULES[number].event != "response.created":
-                assert all(state[at] <= target[at] for at in places), RULES[number].id  # type: ignore[operator]
-
-
-def test_a_lawful_client_is_rejected_only_by_a_crossing() -> None:
-    """In one reply no client that knows what was delivered is told off, but for a late cancel."""
-    graph = graph_of("small")
-    fired = {number for outgoing in graph.successors.values() for number, _, _ in outgoing}
-    assert {RULES[n].id for n in fired if RULES[n].error} == {"server.rejects.response.cancel"}
-
-
-def test_a_lawful_client_is_sometimes_answered_in_every_other_way() -> None:
-    """Everything but errors and pure audio input happens on the way of a lawful client."""
-    graph = graph_of("small")
-    fired = {number for outgoing in graph.successors.values() for number, _, _ in outgoing}
-    silent = {rule.id for n, rule in enumerate(RULES) if n not in fired and not rule.error}
-    assert silent == {"client.input_audio_buffer.append"}
+            rule = graph.machine.rules[number]
+            assert all(state[at] <= target[at] for at in places), rule.label  # type: ignore[operator]

@@ -45,7 +45,7 @@ def test_a_step_that_was_offered_and_not_taken_opens_the_closure(ledger):
     """The node and the rule are named."""
     walk(ledger)
     machine = ledger.graph.machine
-    created = machine.index["server.session.created"]
+    created = machine.numbers("server.session.created")[0]
     state = next(s for s in ledger.offered if (created, False) in ledger.offered[s])
     ledger.taken[state].discard((created, False))
     assert ledger.not_closed() == [(state, "server.session.created")]
@@ -57,7 +57,7 @@ def test_an_environment_step_that_was_skipped_is_unexplained(ledger):
     """A node behind a step that could have been taken has no excuse."""
     walk(ledger)
     machine = ledger.graph.machine
-    asked = machine.index["app.generate_reply"]
+    asked = machine.numbers("app.generate_reply")[0]
     ledger.edges = {edge for edge in ledger.edges if edge[1] != asked and not after(ledger, edge)}
     unvisited = ledger.summary()["unvisited"]
     assert unvisited["unexplained"] > 0
@@ -73,7 +73,7 @@ def test_a_message_that_the_client_did_not_send_is_an_explanation(ledger):
     """Nodes behind an act of the client that it did not do are explained."""
     walk(ledger)
     machine = ledger.graph.machine
-    captured = machine.at["captured"]
+    captured = machine.at["captured[0]"]
     for edge in list(ledger.edges):
         if edge[0][captured] or edge[3][captured]:
             ledger.edges.discard(edge)

@@ -67,7 +67,7 @@ def test_an_interruption_in_mid_audio_truncates_where_the_speaker_stopped(bench)
     def prefer(state, options, calm):
         ids = [names[option.rule].id for option in options]
         wanted = (
-            ("user.barges_in",) if state[bench.machine.at["played"]] == 2 else ("speaker.play",)
+            ("user.barges_in",) if state[bench.machine.at["played[0]"]] == 2 else ("speaker.play",)
         )
         return next((ids.index(rule) for rule in wanted if rule in ids), calm[0])
 

@@ -246,11 +246,11 @@ def as_in(machine: Machine, state: State) -> tuple[Speaker, Ear]:
     """A speaker as the model says it is; what it keeps of an earlier reply is of no account."""
     speaker, ear = made()
     shown: dict[str, Any] = machine.show(state)
-    segment = shown["segment"]
+    segment = shown["segment[0]"]
     speaker.captured = speaker.played = 99
     if segment != "none":
-        speaker.captured = shown["captured"] * machine.bounds["DELTA"] * UNIT
-        speaker.played = shown["played"] * UNIT
+        speaker.captured = shown["captured[0]"] * machine.bounds["DELTA"] * UNIT
+        speaker.played = shown["played[0]"] * UNIT
     speaker.open = segment == "open"
     speaker.ending = segment if segment in ("flushed", "cleared") else ""
     return speaker, ear
@@ -273,7 +273,7 @@ def test_the_model_and_the_speaker_agree(delta: int, step: int) -> None:
     """At every state each step of playout leads both to the same place, and is reported alike."""
     few = {"TRANSCRIPTS": 1, "CANCELS": 0, "TRUNCATES": 0, "DELETES": 0, "UPDATES": 1, "TICKS": 0}
     machine = Machine(audio_reply(DELTA=delta, STEP=step, **few).bounds)
-    left = {rule.id for rule in playout.RULES}
+    left = {rule.id for rule in playout.RULES if machine.numbers(rule.id)}
     for state, steps in reachable(machine).items():
         for name, target in steps:
             if not name.startswith(("speaker.", "client.speaker.")):

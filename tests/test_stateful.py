@@ -10,9 +10,11 @@ from realtime_conformance.pool import Interpreter, Pool, Setup
 from realtime_conformance.scenario import parse_id
 from realtime_conformance.stateful import Target, search, state_machine
 from realtime_protocol import rules as rules_module
+from realtime_protocol.bounds import audio_reply
 from realtime_protocol.machine import Machine
 from realtime_protocol.rule import Rule
 
+MACHINE = Machine(audio_reply().bounds)
 CHECKS = ("truncate-needs-audio", "truncate-positive")
 
 
@@ -26,8 +28,12 @@ def names(machine_class):
 
 
 def steps(model_rules):
-    """The names that the environment's rules should have."""
-    return {rule.id.replace(".", "_") for rule in model_rules if not rule.is_client}
+    """The names that the environment's rules should have: their id, and their slot if any."""
+    return {
+        "_".join([rule.id.replace(".", "_"), *map(str, rule.at.values())])
+        for rule in model_rules
+        if not rule.is_client
+    }
 
 
 def target(client="livekit-agent", pool=None, checks=()):
@@ -38,7 +44,7 @@ def target(client="livekit-agent", pool=None, checks=()):
 
 def test_every_rule_of_the_environment_is_a_rule_of_the_machine():
     """Neither more nor fewer, but for the step that ends an example."""
-    assert names(state_machine(target())) == steps(rules_module.RULES) | {"at_rest"}
+    assert names(state_machine(target())) == steps(MACHINE.rules) | {"at_rest"}
 
 
 def test_adding_a_rule_to_the_model_adds_one_to_the_machine(monkeypatch):

@@ -94,14 +94,13 @@ class Batch:
 
     def _new_edges(self, history: History) -> list[tuple[int, int, int, int]]:
         found = []
-        index = self._bench.machine.index
         for entry in history.entries:
-            if entry.phase != "main" or entry.rule is None or entry.before == entry.after:
+            if entry.phase != "main" or entry.step is None or entry.before == entry.after:
                 continue
             edge = (
                 self._number(entry.before),
-                index[entry.rule.id],
-                entry.argument,
+                entry.step.rule,
+                entry.step.argument,
                 self._number(entry.after),
             )
             if edge not in self._edges:

@@ -1,4 +1,4 @@
-"""The command line: `run`, `replay`, `search` and `matrix`.
+"""The command line: `run`, `replay`, `search`, `matrix`, `graph`, `accept` and `properties`.
 
 Laws:
 - Exit 0: nothing new is violated and the promised coverage was reached. 1: otherwise, with the
@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from realtime_conformance import baseline
+from realtime_conformance import baseline, specification
 from realtime_conformance.checks import BY_ID
 from realtime_conformance.clients.registry import UnknownClient, address
 from realtime_conformance.engine import Plan, conduct, findings_of, violations
@@ -32,6 +32,8 @@ from realtime_conformance.report.files import UnwritableFolder, prepared, write
 from realtime_conformance.scenario import BadId, parse_id, scope_of
 from realtime_conformance.stateful import Target
 from realtime_conformance.stateful import search as find
+from realtime_protocol.bounds import SCOPES
+from realtime_protocol.machine import Machine
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -246,6 +248,91 @@ def matrix(
         human.matrix(reports, console)
     covered = [_only_violations(result) for result in reports.values()]
     raise typer.Exit(int(not all(covered)))
+
+
+@app.command()
+def graph(
+    scope: Annotated[str, typer.Option(help=f"One of {', '.join(SCOPES)}.")] = "audio-reply",
+    bound: BoundOption = [],  # noqa: B006
+    assume: specification.AssumeOption = [],  # noqa: B006
+    form: Annotated[
+        str, typer.Option("--format", help=f"One of {', '.join(specification.FORMATS)}.")
+    ] = "counts",
+    limit: Annotated[
+        int, typer.Option(min=1, help="Refuse a graph with more nodes.")
+    ] = specification.DEFAULT_LIMIT,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; standard output if none.")
+    ] = None,
+) -> None:
+    """Enumerate a scope of the model and print it: its size, its covers, a picture, or the whole.
+
+    dot and mermaid draw one picture for each machine. promela is the input of SPIN, written from
+    the rules without enumerating anything.
+    """
+    with _one_line():
+        machine = Machine(specification.scoped(scope, _bounds(bound), assume).bounds)
+        text = specification.exported(machine, form, limit)
+        if output is None:
+            sys.stdout.write(text)
+        else:
+            _save(output, text)
+
+
+@app.command()
+def accept(
+    files: specification.FileArguments,
+    dialect: specification.DialectOption = "ga",
+    assume: specification.AssumeOption = [],  # noqa: B006
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="recorded, wire or hooks; found out by itself otherwise."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a recording.")] = False,
+    rules: Annotated[bool, typer.Option("--rules", help="List the rules that were taken.")] = False,
+) -> None:
+    """Say whether recorded sessions are behaviours of the model, and where one is not.
+
+    Exit code 0: all are; 1: one is refused, with the line, the event, the state, and what would
+    have been accepted there.
+    """
+    with _one_line():
+        found = specification.verdicts(files, dialect, assume, form)
+        accepted = specification.print_verdicts(found, as_json=as_json, rules=rules)
+    raise typer.Exit(int(not accepted))
+
+
+@app.command()
+def properties(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[ID...]", help="Properties; all if none.")
+    ] = None,
+    scope: Annotated[str, typer.Option(help=f"One of {', '.join(SCOPES)}.")] = "text-reply",
+    bound: BoundOption = [],  # noqa: B006
+    assume: specification.AssumeOption = [],  # noqa: B006
+    limit: Annotated[
+        int, typer.Option(min=1, help="Refuse a graph with more nodes.")
+    ] = specification.DEFAULT_LIMIT,
+) -> None:
+    """Check what the rules add up to in one scope: always, eventually, sometimes.
+
+    A property that a scope has nothing to say about is vacuous there. Exit code 0: none is
+    violated; 1: one is, with the shortest way to it.
+    """
+    with _one_line():
+        machine = Machine(specification.scoped(scope, _bounds(bound), assume).bounds)
+        held = specification.print_properties(names or [], scope, machine, limit)
+    raise typer.Exit(int(not held))
+
+
+def _save(path: Path, text: str) -> None:
+    """Write a file whole, or not at all."""
+    partial = path.with_name(path.name + ".partial")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except OSError as error:
+        raise UnwritableFolder(f"cannot write {path}: {error.strerror}") from error
 
 
 def _only_violations(report: dict[str, Any]) -> bool:

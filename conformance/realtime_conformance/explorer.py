@@ -165,4 +165,4 @@ class Explorer:
 
 def read_state(data: Sequence[Any]) -> State:
     """A state from its JSON form."""
-    return (*data[:-1], tuple((event, argument) for event, argument in data[-1]))
+    return (*data[:-1], tuple(tuple(message) for message in data[-1]))

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import attrs
 
-from realtime_protocol.machine import Machine
+from realtime_protocol.machine import Machine, Step
 from realtime_protocol.rule import Rule
 from realtime_protocol.state import State
 
@@ -24,16 +24,20 @@ Phase = Literal["main", "fresh"]
 class Entry:
     """One step.
 
-    `rule` is None for an act of the client that no rule explains.
-    `act` is the wire event or act as it was seen, `message` the wire event itself if there is one.
+    `step` and `rule` are None for an act of the client that no rule explains.
+    `act` is the wire event or act as it was seen, `message` the wire event itself if there is one,
+    and `slot` what it names: the item of a truncation, for instance.
     `heard_ms` is what the speaker has played of the newest segment, `response` the number of the
     newest response, both before the step.
     `answers` is the position of the client message that a server step reads.
     """
 
     phase: Phase
-    rule: Rule | None
+    machine: Machine
+    """The machine of the phase: it knows what the states mean."""
+    step: Step | None
     act: str
+    slot: int
     argument: int
     before: State
     after: State
@@ -43,6 +47,16 @@ class Entry:
     message: Any = None
     answers: int | None = None
     burst: bool = False
+
+    @property
+    def rule(self) -> Rule | None:
+        """The rule of the step."""
+        return None if self.step is None else self.machine.rules[self.step.rule]
+
+    def was(self, field: str, *slot: int) -> int:
+        """A field before the step: `was("audio", 0)`."""
+        name = f"{field}[{','.join(map(str, slot))}]" if slot else field
+        return self.machine.value(self.before, name)
 
 
 @attrs.define
@@ -69,12 +83,6 @@ class History:
     fresh_done: bool = False
     stopped: bool = False
     """The run ended early: an act that no rule explains, or a hang."""
-
-    def value(self, state: State, field: str) -> int:
-        """A field of a state."""
-        found = state[self.machine.at[field]]
-        assert isinstance(found, int)
-        return found
 
     def client_messages(self, event: str = "") -> Iterator[tuple[int, Entry]]:
         """Steps that put a message on the wire, with their position."""

@@ -26,6 +26,9 @@ import attrs
 Json = dict[str, Any]
 Choices = tuple[int, ...]
 
+LAST_WORDS_SECONDS = 5.0
+"""How long the end of a worker's standard error is waited for."""
+
 SILENCE_SECONDS = 300.0
 """Real seconds after which a worker that says nothing counts as hanging."""
 
@@ -80,7 +83,8 @@ class _Process:
             text=True,
             encoding="utf-8",
         )
-        threading.Thread(target=self._listen, daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, daemon=True)
+        self._listener.start()
         self._send(attrs.asdict(setup))
         self.hello = self._receive("its setup")
 
@@ -130,6 +134,8 @@ class _Process:
 
     def _obituary(self, doing: str, hung: bool) -> str:
         code = self._process.wait()
+        # its last words may still be on their way; a child of its own can hold the stream open
+        self._listener.join(LAST_WORDS_SECONDS)
         how = f"said nothing for {SILENCE_SECONDS:.0f} s" if hung else f"ended with code {code}"
         last = self._errors[-1] if self._errors else "nothing on standard error"
         return f"a worker {how} while doing {doing}: {last}"

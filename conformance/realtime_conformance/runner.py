@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
@@ -33,6 +32,7 @@ from realtime_conformance.speaker import SAMPLE_RATE, Speaker
 from realtime_conformance.transport.memory import MemorySession
 from realtime_protocol.bounds import UNIT_MS, Scope, one_more_turn
 from realtime_protocol.machine import Machine, Step
+from realtime_protocol.messages import readings
 from realtime_protocol.state import State
 
 FRESH_STEPS = 100
@@ -186,7 +186,7 @@ class _Run:
         self.server = ReferenceServer(self.machine)
         self.speaker = Speaker(self._speaker_act)
         self.http = MemorySession(self._opened, self._received)
-        self.seen: list[tuple[str, int, Any]] = []
+        self.seen: list[tuple[str, Any]] = []
         self.unread: list[int] = []
         self.samples = 0
         self.witness = witness
@@ -343,24 +343,38 @@ class _Run:
     async def _rest(self) -> None:
         await self.loop.settle()
         seen, self.seen = self.seen, []
-        for act, argument, message in seen:
-            self._match(act, argument, message)
+        for act, message in seen:
+            self._match(act, message)
 
-    def _match(self, act: str, argument: int, message: Any) -> None:
+    def _match(self, act: str, message: Any) -> None:
         if self.history.stopped:
             return
-        step = self.machine.match(self.state, act, argument) if argument >= 0 else None
+        step, slot = self._explained(act, message)
         if step is None:
             self.history.stopped = True
-            self._record(None, act, self.state, self.state, argument, message)
+            self._record(None, act, self.state, self.state, slot, message)
             return
         rule = self.machine.rules[step.rule]
         after = self.machine.after(self.state, step)
-        self._record(step, act, self.state, after, argument, message)
+        self._record(step, act, self.state, after, slot, message)
         if rule.sends:
             self.unread.append(len(self.history.entries) - 1)
             self.server.inbox.append(message)
+            self.server.learn(rule, slot, message)
         self.state = after
+
+    def _explained(self, act: str, message: Any) -> tuple[Step | None, int]:
+        """The rule that explains an act of the client, if one does, and the slot that it names."""
+        machine, state = self.machine, self.state
+        if message is None:
+            return machine.match(state, act, 0, 0), 0
+        slot = 0
+        for reading in readings(machine, self.server.names, state, message):
+            slot = reading.slot
+            step = machine.match(state, act, slot, reading.argument)
+            if step is not None:
+                return step, slot
+        return None, slot
 
     def _record(
         self,
@@ -368,14 +382,16 @@ class _Run:
         act: str,
         before: State,
         after: State,
-        argument: int = 0,
+        slot: int = 0,
         message: Any = None,
     ) -> Entry:
         entry = Entry(
             self.phase,
-            None if step is None else self.machine.rules[step.rule],
+            self.machine,
+            step,
             act,
-            argument,
+            slot,
+            0 if step is None else step.argument,
             before,
             after,
             self.loop.time(),
@@ -392,39 +408,22 @@ class _Run:
     def _received(self, text: str) -> None:
         message = json.loads(text)
         event = str(message.get("type", ""))
-        self.seen.append((event, self._argument(event, message), message))
-
-    def _argument(self, event: str, message: Any) -> int:
-        """The argument of a client message; -1 if it is malformed or names something else."""
-        if event == "response.cancel":
-            # without an id it means the response that is active, whichever that is
-            return 0 if message.get("response_id") in (None, self.server.response_id) else -1
-        if event not in ("conversation.item.truncate", "conversation.item.delete"):
-            return 0
-        if message.get("item_id") != self.server.reply_id:
-            return -1
-        if event.endswith("delete"):
-            return 0
-        asked = message.get("audio_end_ms")
-        # whole milliseconds on the wire: facts 5
-        if not isinstance(asked, int) or asked < 0 or message.get("content_index") != 0:
-            return -1
-        bounds = self.machine.bounds
-        return min(math.ceil(asked / (bounds["DELTA"] * UNIT_MS)), bounds["AUDIO"] + 1)
+        self.seen.append((event, message))
 
     def _speaker_act(self, act: str, samples: int) -> None:
         if act != "capture":
             self.samples = 0
-            self.seen.append((act, 0, None))
+            self.seen.append((act, None))
             return
         self.samples += samples
         delta = self.machine.bounds["DELTA"] * SAMPLES_PER_UNIT
         while self.samples >= delta:
             self.samples -= delta
-            self.seen.append((act, 0, None))
+            self.seen.append((act, None))
 
     async def _fresh_turn(self) -> None:
         """One turn more, along one straight way; it succeeds when all of its audio was played."""
+        self.state = self.bench.fresh.adopt(self.machine, self.state)
         self.phase, self.machine = "fresh", self.bench.fresh
         self.history.fresh_tried = True
         self.server.machine = self.machine
@@ -447,14 +446,16 @@ class _Run:
         return next((n for n in going_on if self.machine.rules[n].actor != "app"), None)
 
     def _fresh_done(self) -> bool:
-        at = self.machine.at
-        bounds = self.machine.bounds
+        machine, bounds = self.machine, self.machine.bounds
+        newest = max(machine.value(self.state, "begun") - 1, 0)
+        ending = f"ending[{newest}]"
+        played = f"played[{newest * bounds['OUTPUTS']}]"
         wanted = {
             "turns": bounds["TURNS"],
-            "ending": self.machine.fields[at["ending"]].values.index("completed"),
-            "played": bounds["DELTA"] * bounds["AUDIO"] * bounds["SPEAKER"],
+            ending: machine.code(ending, "completed"),
+            played: bounds["DELTA"] * bounds["AUDIO"] * bounds["SPEAKER"],
         }
-        return all(self.state[at[name]] == value for name, value in wanted.items())
+        return all(machine.value(self.state, name) == value for name, value in wanted.items())
 
     async def _wait(self, limit: float) -> bool:
         """Let the next deadline fall due; False if there is none before `limit`."""

@@ -1,8 +1,8 @@
 """The reference server: the server half of the model, speaking the wire format.
 
 Laws:
-- It decides nothing: which event comes next is a rule that somebody chose; this module only
-  spells it out, from the state and from the ids that it hands out.
+- It decides nothing: which event comes next is a rule that somebody chose, and what it says is a
+  template of the model; this module fills in the names that it hands out.
 - Every event validates against the types of the `openai` package, which a test checks.
 - Ids are counted, so the same steps give the same bytes.
 """
@@ -12,22 +12,47 @@ from __future__ import annotations
 import base64
 import functools
 import json
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import attrs
 
 from realtime_conformance.speaker import SAMPLE_RATE
+from realtime_protocol.acceptance import arrange
 from realtime_protocol.bounds import UNIT_MS
 from realtime_protocol.machine import Machine
+from realtime_protocol.names import Names, at
 from realtime_protocol.rule import Rule
 from realtime_protocol.state import State
 from realtime_protocol.vocabulary import ERRORS, EVENTS
-
-Wire = dict[str, Any]
+from realtime_protocol.wire import (
+    Before,
+    Called,
+    Echo,
+    Free,
+    Heard,
+    Id,
+    Maybe,
+    Metadata,
+    Moment,
+    Said,
+    Say,
+    Sound,
+    Wire,
+    Wrong,
+    template,
+)
 
 WORDS = ("Certainly", " here", " is", " what", " you", " asked", " for", " today")
+ARGUMENTS = '{"city": "London"}'
+"""The arguments of a call; they are cut into as many pieces as the bounds say."""
+NAMED = {
+    "invalid_tool_call_id": "item.call_id",
+    "item_create_duplicate_item_id": "item.id",
+    "item_create_invalid_previous_item_id": "previous_item_id",
+}
+"""Where the message says what an error names, if it is not `item_id`."""
 
 
 @attrs.define
@@ -38,28 +63,15 @@ class ReferenceServer:
     beta: bool = False
     inbox: deque[Wire] = attrs.field(factory=deque)
     """The client's messages as they came, in step with the inbox of the state."""
+    names: Names = attrs.field(factory=Names)
     responses: int = 0
-    user_items: int = 0
-    conversation: list[str] = attrs.field(factory=list)
-    """Item ids in order; deleted ones are taken out."""
-    _events: int = 0
-    _metadata: Any = None
-    _now_ms: int = 0
-
-    @property
-    def response_id(self) -> str:
-        """Id of the newest response."""
-        return f"resp_{self.responses}"
-
-    @property
-    def reply_id(self) -> str:
-        """Id of the message of the newest response."""
-        return f"item_reply_{self.responses}"
-
-    @property
-    def user_id(self) -> str:
-        """Id of the newest user item, announced by speech_started."""
-        return f"item_user_{self.user_items}"
+    """Responses created."""
+    _given: dict[str, int] = attrs.field(factory=dict)
+    """How many ids of each kind were handed out."""
+    _asked: dict[str, deque[Any]] = attrs.field(factory=lambda: defaultdict(deque))
+    """Metadata of the requests that were accepted: `requested`, or `aside` of the conversation."""
+    _promised: str = ""
+    """The id of a response that an error has named before it was created."""
 
     def spell(self, rule: Rule, before: State, after: State, now: float) -> str | None:
         """The wire form of a step of the server, or of the user's speech; None if it has none.
@@ -67,73 +79,205 @@ class ReferenceServer:
         Takes the message that the step reads from the inbox. `now` is in seconds.
         """
         message = self.inbox.popleft() if rule.reads else None
-        if rule.reads == "response.create" and message is not None:
-            self._metadata = (message.get("response") or {}).get("metadata")
-        if rule.event not in EVENTS:
+        self._remember(rule, message)
+        arrange(self.machine, self.names, rule, message)
+        moment = Moment(self.machine, rule, before, after)
+        said = template(moment)
+        if said is None:
             return None
-        self._now_ms = round(now * 1000)
-        self._events += 1
-        body = SPELLINGS[rule.event](self, _Moment(self, rule, before, after, message))
-        event = {"type": rule.event, "event_id": f"event_{self._events}", **body}
+        if rule.event == "response.created":
+            self.responses += 1
+            asked = self._asked[rule.id.rpartition(".")[2]]
+            self.names.metadata[rule.at["r"]] = asked.popleft() if asked else None
+        filled = _Filler(self, moment, message, round(now * 1000)).fill(said)
+        event = {"type": rule.event, "event_id": self._next("event"), **filled}
         if self.beta:
             translated = to_beta(event)
             return None if translated is None else json.dumps(translated)
         return json.dumps(event)
 
+    def learn(self, rule: Rule, slot: int, message: Wire) -> None:
+        """Take in the id that a client gives to an item that it creates."""
+        name = at(message, "item.id")
+        if rule.event == "conversation.item.create" and isinstance(name, str):
+            self.names.ids.setdefault(("item", slot), name)
 
-@attrs.define
-class _Moment:
-    """What a spelling may look at."""
+    def _remember(self, rule: Rule, message: Wire | None) -> None:
+        if rule.event == "session.created":
+            self._asked.clear()
+            self._promised = ""
+        elif rule.reads == "response.create" and not rule.event:
+            aside = at(message or {}, "response.conversation") == "none"
+            metadata = at(message or {}, "response.metadata")
+            self._asked["aside" if aside else "requested"].append(metadata)
+
+    def promised(self) -> str:
+        """The id of the response of the default conversation that is to be created next."""
+        self._promised = self._promised or self._next("resp")
+        return self._promised
+
+    def _next(self, prefix: str) -> str:
+        self._given[prefix] = self._given.get(prefix, 0) + 1
+        return f"{prefix}_{self._given[prefix]}"
+
+    def id(self, wanted: Id, moment: Moment) -> str:
+        """The id in a slot: the one that is known, or a new one."""
+        key = (wanted.kind, wanted.slot)
+        if wanted.new or key not in self.names.ids:
+            name = ""
+            if wanted.kind == "response" and not moment.value("oob", wanted.slot):
+                name, self._promised = self._promised, ""
+            self.names.name(wanted, name or self._next(_prefix(wanted, moment.machine.bounds)))
+        return self.names.ids[key]
+
+
+def _prefix(wanted: Id, bounds: Mapping[str, int]) -> str:
+    """What an id begins with; an item's says what it is."""
+    if wanted.kind != "item":
+        return "resp" if wanted.kind == "response" else "call"
+    kinds = (("OUTS", "reply"), ("MADE", "user"), ("ANSWER", "made"), ("ITEMS", "output"))
+    return "item_" + next(name for end, name in kinds if wanted.slot < bounds[end])
+
+
+@attrs.frozen
+class _Filler:
+    """Fills in one template."""
 
     server: ReferenceServer
-    rule: Rule
-    before: State
-    after: State
+    moment: Moment
     message: Wire | None
+    now_ms: int
 
-    def value(self, field: str, state: State | None = None) -> int:
-        """A field of the state after the step, or of another one."""
-        found = (self.after if state is None else state)[self.server.machine.at[field]]
-        assert isinstance(found, int)
-        return found
+    def fill(self, part: Any) -> Any:
+        """The value that a part of a template stands for."""
+        if isinstance(part, dict):
+            filled = {key: self.fill(value) for key, value in part.items()}
+            return {
+                key: value
+                for key, value in filled.items()
+                if value is not None or not isinstance(part[key], Maybe)
+            }
+        if isinstance(part, list):
+            return [self.fill(value) for value in part]
+        fill: Callable[[_Filler, Any], Any] | None = _FILLS.get(type(part))
+        return part if fill is None else fill(self, part)
 
-    @property
-    def status(self) -> str:
-        """Status of the item: in progress, completed or incomplete."""
-        return ("in_progress", "completed", "incomplete", "incomplete")[self.value("ending")]
+    def id(self, part: Id) -> str:
+        return self.server.id(part, self.moment)
 
-    @property
-    def transcript(self) -> str:
-        """What was said so far."""
-        return "".join(WORDS[n % len(WORDS)] for n in range(self.value("transcript")))
+    def say(self, part: Say) -> str:
+        kind = self.moment.member("kind", part.item)
+        piece = WORDS[part.number % len(WORDS)]
+        if kind in ("call", "mcp"):
+            bounds = self.moment.machine.bounds
+            # what may be complete after any piece is complete after each
+            count = bounds["ARGUMENTS"] if kind == "call" and bounds["FULL"] else 1
+            piece = piece_of(ARGUMENTS, part.number, count)
+        said = self.server.names.said
+        key = (part.item, part.part)
+        said[key] = (*said.get(key, ()), piece)
+        return piece
 
-    @property
-    def address(self) -> Wire:
-        """Where a delta or a part belongs."""
-        return {
-            "response_id": self.server.response_id,
-            "item_id": self.server.reply_id,
-            "output_index": 0,
-            "content_index": 0,
+    def said(self, part: Said) -> str:
+        names = self.server.names
+        if part.alone:
+            names.said.setdefault((part.item, part.part), (part.alone,))
+        return names.text(part.item, part.part)
+
+    def called(self, part: Called) -> str:
+        return self.server.names.called.setdefault(part.item, part.default)
+
+    def heard(self, part: Heard) -> str:
+        said = self.server.names.said
+        key = (part.item, 0)
+        if not part.whole:
+            said[key] = (*said.get(key, ()), WORDS[len(said.get(key, ())) % len(WORDS)])
+            return said[key][-1]
+        return self.server.names.text(*key) or WORDS[0]
+
+    def before(self, part: Before) -> str | None:
+        return self.server.names.before(part.item)[0]
+
+    def echo(self, part: Echo) -> Any:
+        return at(self.server.names.message(part, self.message) or {}, part.key)
+
+    def metadata(self, part: Metadata) -> Any:
+        return self.server.names.metadata.get(part.response)
+
+    def sound(self, _: Sound) -> str:
+        return encoded_audio(self.moment.machine.bounds["DELTA"])
+
+    def free(self, part: Free) -> Any:
+        if part.echo is not None:
+            return self.echo(part.echo)
+        return self.now_ms if part.now else part.default
+
+    def maybe(self, part: Maybe) -> Any:
+        return self.fill(part.value)
+
+    def wrong(self, part: Wrong) -> Wire:
+        entry = ERRORS[part.keys[0]]
+        message = self.message or {}
+        values: dict[str, Any] = {name: f"<{name}>" for name in entry.placeholders}
+        length = 0
+        if part.item is not None and part.item < self.moment.machine.bounds["OUTS"]:
+            deltas = self.moment.value("audio", part.item)
+            length = deltas * self.moment.machine.bounds["DELTA"] * UNIT_MS
+        values.update(
+            id=self._named(part, message),
+            has=length,
+            asked=message.get("audio_end_ms", 0),
+            minutes="60",
+        )
+        error = {
+            "type": entry.type,
+            "code": entry.code,
+            "message": entry.message.format_map(values),
+            "param": None if entry.param is None else entry.param.format_map(values),
         }
+        if self.moment.rule.event == "error":
+            error["event_id"] = message.get("event_id")
+        return error
 
-    def reply(self) -> Wire:
-        """The message as an item."""
-        status = self.status
-        part = {"type": "output_audio", "transcript": self.transcript}
-        return {
-            "id": self.server.reply_id,
-            "object": "realtime.item",
-            "type": "message",
-            "status": status,
-            "role": "assistant",
-            "content": [] if status == "in_progress" or not self.value("output") else [part],
-        }
+    def _named(self, part: Wrong, message: Wire) -> Any:
+        """What an error is about: a part of the message, an item, or the active response."""
+        key = part.keys[0]
+        if key == "conversation_already_has_active_response":
+            return self._active()
+        named = at(message, NAMED.get(key, "item_id"))
+        return named or self.server.names.ids.get(("item", -1 if part.item is None else part.item))
 
-    def previous(self, item: str) -> str | None:
-        """The item that stands before `item` in the conversation."""
-        position = self.server.conversation.index(item)
-        return self.server.conversation[position - 1] if position else None
+    def _active(self) -> str:
+        """The response of the default conversation: the one that is active, or is to come."""
+        moment = self.moment
+        for slot in range(moment.machine.bounds["RESPONSES"]):
+            if moment.member("response", slot) == "active" and not moment.value("oob", slot):
+                return self.server.names.ids["response", slot]
+        return self.server.promised()
+
+
+_FILLS: Mapping[type, Callable[[_Filler, Any], Any]] = {
+    Id: _Filler.id,
+    Say: _Filler.say,
+    Said: _Filler.said,
+    Called: _Filler.called,
+    Heard: _Filler.heard,
+    Before: _Filler.before,
+    Echo: _Filler.echo,
+    Metadata: _Filler.metadata,
+    Sound: _Filler.sound,
+    Free: _Filler.free,
+    Maybe: _Filler.maybe,
+    Wrong: _Filler.wrong,
+}
+
+
+def piece_of(text: str, number: int, count: int) -> str:
+    """Piece `number` of a JSON text in `count` pieces; spaces, if there are more or it is short."""
+    if number >= count:
+        return " "
+    text = text.ljust(count)
+    return text[number * len(text) // count : (number + 1) * len(text) // count]
 
 
 @functools.cache
@@ -142,182 +286,20 @@ def encoded_audio(units: int) -> str:
     return base64.b64encode(b"\0" * (2 * SAMPLE_RATE * units * UNIT_MS // 1000)).decode()
 
 
-def _session(_: ReferenceServer, moment: _Moment) -> Wire:
-    given = (moment.message or {}).get("session") or {}
-    return {
-        "session": {
-            "type": "realtime",
-            "object": "realtime.session",
-            "id": "sess_1",
-            "model": "gpt-realtime",
-            **{key: value for key, value in given.items() if value is not None},
-        }
-    }
-
-
-def _speech_started(server: ReferenceServer, _: _Moment) -> Wire:
-    server.user_items += 1
-    return {"audio_start_ms": server._now_ms, "item_id": server.user_id}
-
-
-def _speech_stopped(server: ReferenceServer, _: _Moment) -> Wire:
-    return {"audio_end_ms": server._now_ms, "item_id": server.user_id}
-
-
-def _committed(server: ReferenceServer, moment: _Moment) -> Wire:
-    server.conversation.append(server.user_id)
-    return {"item_id": server.user_id, "previous_item_id": moment.previous(server.user_id)}
-
-
-def _user_item(server: ReferenceServer) -> Wire:
-    return {
-        "id": server.user_id,
-        "object": "realtime.item",
-        "type": "message",
-        "status": "completed",
-        "role": "user",
-        "content": [{"type": "input_audio", "transcript": None}],
-    }
-
-
-def _item(server: ReferenceServer, moment: _Moment) -> Wire:
-    if moment.rule.id.endswith(".user"):
-        item = _user_item(server)
-    else:
-        item = moment.reply()
-        if moment.rule.event == "conversation.item.added":
-            server.conversation.append(server.reply_id)
-    known = item["id"] in server.conversation
-    previous = moment.previous(item["id"]) if known else None
-    return {"previous_item_id": previous, "item": item}
-
-
-def _response(server: ReferenceServer, moment: _Moment) -> Wire:
-    ending = moment.value("ending")
-    status = ("in_progress", "completed", "cancelled", "cancelled")[ending]
-    reason = ("", "", "turn_detected", "client_cancelled")[ending]
-    done = moment.rule.event == "response.done"
-    return {
-        "response": {
-            "object": "realtime.response",
-            "id": server.response_id,
-            "status": status,
-            "status_details": {"type": "cancelled", "reason": reason} if reason else None,
-            "output": [moment.reply()] if done and moment.value("output") else [],
-            "conversation_id": "conv_1",
-            "output_modalities": ["audio"],
-            "max_output_tokens": "inf",
-            "usage": _USAGE if done else None,
-            "metadata": server._metadata,
-        }
-    }
-
-
-_USAGE: Wire = {
-    "total_tokens": 0,
-    "input_tokens": 0,
-    "output_tokens": 0,
-    "input_token_details": {"text_tokens": 0, "audio_tokens": 0, "cached_tokens": 0},
-    "output_token_details": {"text_tokens": 0, "audio_tokens": 0},
-}
-
-
-def _created(server: ReferenceServer, moment: _Moment) -> Wire:
-    server.responses += 1
-    if moment.rule.id.endswith(".turn"):
-        server._metadata = None
-    return _response(server, moment)
-
-
-def _output_item(server: ReferenceServer, moment: _Moment) -> Wire:
-    return {"response_id": server.response_id, "output_index": 0, "item": moment.reply()}
-
-
-def _part(_: ReferenceServer, moment: _Moment) -> Wire:
-    part: Wire = {"type": "audio", "transcript": moment.transcript}
-    return {**moment.address, "part": part}
-
-
-def _transcript_delta(_: ReferenceServer, moment: _Moment) -> Wire:
-    word = WORDS[(moment.value("transcript") - 1) % len(WORDS)]
-    return {**moment.address, "delta": word}
-
-
-def _audio_delta(server: ReferenceServer, moment: _Moment) -> Wire:
-    return {**moment.address, "delta": encoded_audio(server.machine.bounds["DELTA"])}
-
-
-def _audio_done(_: ReferenceServer, moment: _Moment) -> Wire:
-    return moment.address
-
-
-def _transcript_done(_: ReferenceServer, moment: _Moment) -> Wire:
-    return {**moment.address, "transcript": moment.transcript}
-
-
-def _truncated(_: ReferenceServer, moment: _Moment) -> Wire:
-    message = moment.message or {}
-    return {key: message[key] for key in ("item_id", "content_index", "audio_end_ms")}
-
-
-def _deleted(server: ReferenceServer, moment: _Moment) -> Wire:
-    item = (moment.message or {})["item_id"]
-    if item in server.conversation:
-        server.conversation.remove(item)
-    return {"item_id": item}
-
-
-def _error(server: ReferenceServer, moment: _Moment) -> Wire:
-    entry = ERRORS[moment.rule.error]
-    message = moment.message or {}
-    length = moment.value("audio") * server.machine.bounds["DELTA"] * UNIT_MS
-    text = entry.message.format(
-        id=message.get("item_id"), has=length, asked=message.get("audio_end_ms")
-    )
-    return {
-        "error": {
-            "type": entry.type,
-            "code": entry.code,
-            "message": text,
-            "param": None,
-            "event_id": message.get("event_id"),
-        }
-    }
-
-
-SPELLINGS: Mapping[str, Callable[[ReferenceServer, _Moment], Wire]] = {
-    "session.created": _session,
-    "session.updated": _session,
-    "input_audio_buffer.speech_started": _speech_started,
-    "input_audio_buffer.speech_stopped": _speech_stopped,
-    "input_audio_buffer.committed": _committed,
-    "conversation.item.added": _item,
-    "conversation.item.done": _item,
-    "conversation.item.truncated": _truncated,
-    "conversation.item.deleted": _deleted,
-    "response.created": _created,
-    "response.output_item.added": _output_item,
-    "response.content_part.added": _part,
-    "response.output_audio_transcript.delta": _transcript_delta,
-    "response.output_audio.delta": _audio_delta,
-    "response.output_audio.done": _audio_done,
-    "response.output_audio_transcript.done": _transcript_done,
-    "response.content_part.done": _part,
-    "response.output_item.done": _output_item,
-    "response.done": _response,
-    "error": _error,
-}
+BETA_WORDS = {"output_audio": "audio", "output_text": "text", "output_modalities": "modalities"}
 
 
 def to_beta(event: Wire) -> Wire | None:
     """The beta form of a GA event; None where the beta protocol has no such event.
 
-    Content types lose their prefix and names change as the vocabulary says; everything else is
-    alike (facts 1.2).
+    Content types of the model lose their prefix and names change as the vocabulary says; everything
+    else is alike (facts 1.2).
     """
     name = EVENTS[event["type"]].beta
     if not name:
         return None
-    text = json.dumps({**event, "type": name}).replace('"output_audio"', '"audio"')
-    translated: Wire = json.loads(text.replace('"output_modalities"', '"modalities"'))
+    text = json.dumps({**event, "type": name})
+    for old, new in BETA_WORDS.items():
+        text = text.replace(f'"{old}"', f'"{new}"')  # within a text the quotes are escaped
+    translated: Wire = json.loads(text)
     return translated

@@ -12,6 +12,7 @@ Laws:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -32,6 +33,7 @@ from realtime_protocol.machine import Machine
 
 Json = dict[str, Any]
 
+NOT_A_NAME = re.compile(r"\W+")
 CALM_STEPS = 30
 """Most steps before the first disturbance; about as many as an undisturbed run has."""
 
@@ -71,7 +73,7 @@ def state_machine(target: Target) -> type[RuleBasedStateMachine]:
     methods: dict[str, Any] = {"target": target, "machine": machine}
     for number, model_rule in enumerate(machine.rules):
         if not model_rule.is_client:
-            name = model_rule.id.replace(".", "_")
+            name = NOT_A_NAME.sub("_", model_rule.label).strip("_")
             methods[name] = _step(number, name)
     return type("Conversation", (_Conversation,), methods)
 

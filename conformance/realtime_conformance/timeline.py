@@ -77,7 +77,7 @@ def _timeline(history: History, breaches: dict[int, list[str]]) -> str:
             phase = entry.phase
         lines.append(f"{entry.time * 1000:>5.0f}ms  {_who(entry):<8} {_what(entry)}")
         if position in breaches or _is_rejection(entry):
-            lines += [f"{'':>19}{line}" for line in _knowledge(history, entry)]
+            lines += [f"{'':>19}{line}" for line in _knowledge(entry)]
         lines += [f"{'':>7}  !! {text}" for text in breaches.get(position, ())]
     if history.hang:
         lines.append(f"{'':>7}  {history.hang}")
@@ -127,18 +127,30 @@ def _wire(entry: Entry) -> str:
     return " ".join([body["type"], *shown]) + (" (burst)" if entry.burst else "")
 
 
-def _knowledge(history: History, entry: Entry) -> list[str]:
-    unit = history.machine.bounds["DELTA"] * UNIT_MS
-    state = history.machine.show(entry.before)
-    audio = history.value(entry.before, "audio") * unit
-    captured = history.value(entry.before, "captured") * unit
+def _knowledge(entry: Entry) -> list[str]:
+    machine = entry.machine
+    unit = machine.bounds["DELTA"] * UNIT_MS
+    outputs = machine.bounds["OUTPUTS"]
+    # the item that is spoken of, or the newest
+    m = min(entry.slot, machine.bounds["OUTS"] - 1) if entry.slot else newest(entry) * outputs
+    response = m // outputs
+    said = {
+        name: machine.member(f"{name}[{slot}]", entry.was(name, slot))
+        for name, slot in (("response", response), ("ending", response), ("output", m), ("item", m))
+    }
+    audio, captured = entry.was("audio", m) * unit, entry.was("captured", m) * unit
+    unread = ", ".join(machine.show(entry.before)["inbox"]) or "nothing"  # type: ignore[arg-type]
     return [
-        f"server knows: response {state['response']}, ending {state['ending']}, message "
-        f"{state['output']}, item {state['item']}, {audio} ms of audio sent",
+        f"server knows: response {said['response']}, ending {said['ending']}, message "
+        f"{said['output']}, item {said['item']}, {audio} ms of audio sent",
         f"client could know: the same events, {audio} ms of audio delivered, {captured} ms handed "
-        f"to the speaker, {entry.heard_ms:.0f} ms played; unread by the server: "
-        f"{', '.join(map(str, state['inbox'])) or 'nothing'}",  # type: ignore[call-overload]
+        f"to the speaker, {entry.heard_ms:.0f} ms played; unread by the server: {unread}",
     ]
+
+
+def newest(entry: Entry) -> int:
+    """The slot of the newest response before a step."""
+    return max(entry.was("begun") - 1, 0)
 
 
 def _trace(history: History) -> list[str]:

@@ -1,7 +1,11 @@
 """Scopes and profiles: which part of the protocol, how much of it, and how far it is covered.
 
-A bound is a whole number that the rules name; `DELTA` and `STEP` give the lengths of one audio
-delta and one playout step in units of `UNIT_MS` milliseconds.
+A bound is a whole number that the rules name; 0 switches a part off. `DELTA` and `STEP` give the
+lengths of one audio delta and one playout step in units of `UNIT_MS` milliseconds.
+
+Laws:
+- A scope says only where it differs from `NOTHING_BUT_AUDIO`; sizes that follow are computed.
+- Larger bounds never take a behaviour away.
 """
 
 from __future__ import annotations
@@ -41,75 +45,385 @@ class Profile:
     scopes: Mapping[str, Scope]
     tail_runs: int = 0
     """Runs for one tail under `cover`, or as many as taking every step of it needs."""
-    least: Mapping[str, int] = attrs.field(factory=dict)
-    """Smallest bounds that may go by the name of this profile."""
+    least: Mapping[str, Mapping[str, int]] = attrs.field(factory=dict)
+    """Smallest bounds of a scope that may go by the name of this profile."""
 
 
-AUDIO_REPLY = {
+NOTHING_BUT_AUDIO: Mapping[str, int] = {
+    # how many there are
+    "TURNS": 1,  # replies that are begun
+    "RESPONSES": 1,
+    "OUTPUTS": 1,  # items of one response
+    "PARTS": 1,  # content parts of one message
+    "USERS": 1,  # spoken turns whose items are told apart, those that interrupt included
+    "TRACK_USERS": 0,  # the user's items can be named later
+    "REQUESTS": 1,  # response.create messages in flight
+    # what a response holds
+    "AUDIO_OUT": 1,
+    "TEXT_OUT": 0,
+    "CALL_OUT": 0,
+    "MCP_OUT": 0,
+    "CALLS_FROM": 0,  # index plus one of the first item that can be a call
+    "BURST": 1,  # an item may open before the one before it is closed
     "TRANSCRIPTS": 2,
     "AUDIO": 2,
+    "AUDIO_DELTAS": 1,  # audio goes over the socket
+    "TEXTS": 0,
+    "ARGUMENTS": 0,
+    "FULL": 1,  # a message that completes has all of its deltas
+    "RATE_LIMITS": 0,
+    # playout
     "DELTA": 3,
     "STEP": 2,
     "SPEAKER": 1,
+    "PAUSES": 0,
+    "STUCK": 0,
+    # the session and its turns
     "UPDATES": 4,
-    "TURNS": 1,
-    "INTERRUPTIONS": 1,
-    "TICKS": 1,
-    "DISTURBANCES": 1,
+    "VOICES": 0,
+    "VAD": 1,
+    "CREATE_RESPONSE": 1,
+    "INTERRUPT_RESPONSE": 1,
+    "TRACK_BUFFER": 0,
+    "COMMITS": 0,
+    "CLEARS": 0,
+    "NUDGES": 0,
+    "TRANSCRIPTION": 0,
+    "EARLY_ASR": 0,
+    "SEGMENTS": 0,
+    "DEAF": 0,
+    "ASR": 0,
+    # what the client may send, beyond what it needs
     "CANCELS": 4,
     "TRIES": 1,
+    "CANCEL_BY_ID": 0,
     "TRUNCATES": 2,
     "DELETES": 2,
+    "RETRIEVES": 0,
+    "CREATES": 0,
+    "PLACES": 0,  # largest place of an item that the graph holds
+    "ASIDES": 0,
+    # disturbances
+    "DISTURBANCES": 1,
+    "INTERRUPTIONS": 1,
+    "TICKS": 1,
+    "HANDLES": 0,
+    "AGAIN": 0,
+    "CONTEXTS": 0,
+    "REMOVALS": 0,
+    "CHANGES": 0,
+    "TOOLS": 0,
+    "OPTIONS": 0,
+    "HANDOVERS": 0,
+    "CLOSES": 0,
+    "MISSING": 0,
+    "RAISES": 0,
+    "HANGS": 0,
+    # faults
+    "SOCKETS": 1,
+    "DROPS": 0,
+    "REFUSALS": 0,
+    "EXPIRIES": 0,
+    "ROTATIONS": 0,
+    "FATALS": 0,
+    "TROUBLES": 0,
+    "FAILURES": 0,
+    "REFUSED": 0,
+    "RECORDED": 0,  # a recording is read: the app is not seen, and the user may speak at any time
+    # answers to what the sources leave open; see `assumptions`
+    "CONVERSATION_CREATED": 0,
+    "SILENT_EXPIRY": 0,
+    "CANCEL_HITS_NEXT": 0,
+    "LATE_DELTAS": 0,
+    "DUPLICATES": 0,
+    "ITEM_DONE": 1,  # conversation.item.done is sent of what a response produces,
+    "USER_DONE": 1,  # of what the user said,
+    "CREATED_DONE": 1,  # and of what the client creates
+    "LIMITS_EARLY": 0,  # rate_limits.updated follows response.created
+    "PART_TEXT": 1,  # content_part.done says the text of a text message
+    "SIDEBAND": 0,  # the audio goes another way, and its playout is told of
 }
 
+MINIMA = {
+    "TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1, "TURNS": 1, "RESPONSES": 1,
+    "OUTPUTS": 1, "PARTS": 1, "SOCKETS": 1, "REQUESTS": 1,
+}  # fmt: skip
+SWITCHES = (
+    "AUDIO_OUT", "TEXT_OUT", "CALL_OUT", "MCP_OUT", "BURST", "FULL", "RATE_LIMITS", "SPEAKER",
+    "STUCK", "VOICES", "VAD", "CREATE_RESPONSE", "INTERRUPT_RESPONSE", "TRACK_BUFFER",
+    "TRACK_USERS", "TRANSCRIPTION", "EARLY_ASR", "SEGMENTS", "DEAF", "CANCEL_BY_ID", "HANDLES",
+    "AGAIN", "CONTEXTS", "REMOVALS", "CHANGES", "TOOLS", "OPTIONS", "HANDOVERS", "CLOSES", "FATALS",
+    "CONVERSATION_CREATED", "SILENT_EXPIRY", "CANCEL_HITS_NEXT", "LATE_DELTAS", "ITEM_DONE",
+    "USER_DONE", "CREATED_DONE", "LIMITS_EARLY", "PART_TEXT", "AUDIO_DELTAS", "SIDEBAND",
+    "RECORDED",
+)  # fmt: skip
+"""Bounds that only say whether there is something."""
+MAXIMA = {**dict.fromkeys(SWITCHES, 1), "DUPLICATES": 2}
 
-def audio_reply(**changes: int) -> Scope:
-    """The audio-reply scope under bounds of one's own.
+
+def sizes(bounds: Mapping[str, int]) -> dict[str, int]:
+    """What follows from the bounds: numbers of slots, and where each kind of item begins."""
+    outs = bounds["RESPONSES"] * bounds["OUTPUTS"]
+    made = outs + bounds["USERS"] + bounds["NUDGES"]
+    answer = made + bounds["CREATES"]
+    answers = outs if bounds["CALL_OUT"] else 0
+    return {
+        "LENGTH": bounds["DELTA"] * bounds["AUDIO"],
+        "WORDS": max(bounds["TEXTS"], bounds["ARGUMENTS"]),
+        "OUTS": outs,
+        "MADE": made,
+        "ANSWER": answer,
+        "ANSWERS": answers,
+        "ITEMS": answer + answers,
+    }
+
+
+def scope(name: str, about: str, **changes: int) -> Scope:
+    """A scope that differs from `NOTHING_BUT_AUDIO` in `changes`.
 
     Raises:
-        ValueError: an unknown bound, or one that is too small.
+        ValueError: an unknown bound, or one that is too small or too large.
     """
-    return rebounded(
-        Scope(
-            name="audio-reply",
-            about="one reply with an audio message, begun by the app or by a user turn, "
-            "and interrupted",
-            bounds=AUDIO_REPLY,
-        ),
-        changes,
-    )
+    return rebounded(Scope(name=name, about=about, bounds=NOTHING_BUT_AUDIO), changes)
 
 
 def rebounded(scope: Scope, changes: Mapping[str, int]) -> Scope:
     """A scope with some bounds changed.
 
     Raises:
-        ValueError: an unknown bound, or one that is too small.
+        ValueError: an unknown bound, or one that is too small or too large.
     """
-    unknown = sorted(set(changes) - set(AUDIO_REPLY))
+    unknown = sorted(set(changes) - set(NOTHING_BUT_AUDIO))
     if unknown:
-        expected = ", ".join(AUDIO_REPLY)
+        expected = ", ".join(NOTHING_BUT_AUDIO)
         raise ValueError(f"unknown bound {unknown[0]!r}; expected one of {expected}")
     bounds = {**scope.bounds, **changes}
-    for name, value in bounds.items():
-        least = MINIMA.get(name, 0)
+    if "RESPONSES" not in changes:
+        bounds["RESPONSES"] = max(bounds["RESPONSES"], bounds["TURNS"])  # one for each reply
+    for name in NOTHING_BUT_AUDIO:
+        least, value = MINIMA.get(name, 0), bounds[name]
         if value < least:
             raise ValueError(f"bound {name} must be at least {least}, got {value}")
-    bounds["LENGTH"] = bounds["DELTA"] * bounds["AUDIO"]
-    return attrs.evolve(scope, bounds=bounds)
+        if value > MAXIMA.get(name, value):
+            raise ValueError(f"bound {name} must be at most {MAXIMA[name]}, got {value}")
+    return attrs.evolve(scope, bounds={**bounds, **sizes(bounds)})
 
 
-MINIMA = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1, "TURNS": 1}
+def audio_reply(**changes: int) -> Scope:
+    """The audio-reply scope under bounds of one's own.
 
-MUTED_REPLY = attrs.evolve(
-    audio_reply(SPEAKER=0),
-    name="muted-reply",
-    about="the same reply to an agent without audio output, as where an app shows transcripts",
+    Raises:
+        ValueError: an unknown bound, or one that is too small or too large.
+    """
+    return scope(
+        "audio-reply",
+        "one reply with an audio message, begun by the app or by a user turn, and interrupted",
+        **changes,
+    )
+
+
+BRIEF = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1, "CANCELS": 1,
+         "TRUNCATES": 1, "DELETES": 1}  # fmt: skip
+"""One of everything, for scopes that are about something else than the message."""
+
+TEXT = {**BRIEF, "AUDIO_OUT": 0, "TEXT_OUT": 1, "TEXTS": 1, "SPEAKER": 0}
+"""Messages of text, which nobody plays."""
+
+_SCOPES = (
+    audio_reply(),
+    scope(
+        "muted-reply",
+        "the same reply to an agent without audio output, as where an app shows transcripts",
+        SPEAKER=0,
+    ),
+    scope(
+        "text-reply",
+        "one reply of text, interrupted, failed or left incomplete",
+        **{**TEXT, "TEXTS": 2, "RATE_LIMITS": 1, "FAILURES": 1, "HANDLES": 1},
+    ),
+    scope(
+        "tool-round",
+        "a function call, carried out by the app, answered, and the reply to that",
+        **{
+            **BRIEF,
+            "RESPONSES": 2,
+            "CALL_OUT": 1,
+            "ARGUMENTS": 1,
+            "TEXTS": 1,
+            "RAISES": 1,
+            "HANGS": 1,
+            "MISSING": 1,
+            "REFUSED": 1,
+        },
+    ),
+    scope(
+        "two-items",
+        "one response with a message and a second message or a call, closed in both orders",
+        **{**BRIEF, "OUTPUTS": 2, "CALL_OUT": 1, "CALLS_FROM": 2, "TICKS": 0},
+    ),
+    scope(
+        "two-parts",
+        "one message of two content parts, and tools of an MCP server",
+        **{**TEXT, "PARTS": 2, "MCP_OUT": 1, "ARGUMENTS": 1, "OUTPUTS": 2},
+    ),
+    scope(
+        "vad-turn",
+        "spoken turns, transcribed while a reply to them is made, and interrupted",
+        **{
+            **TEXT,
+            "TURNS": 2,
+            "RESPONSES": 2,
+            "USERS": 2,
+            "TRACK_USERS": 1,
+            "TRANSCRIPTION": 1,
+            "EARLY_ASR": 1,
+            "SEGMENTS": 1,
+            "DEAF": 1,
+            "ASR": 2,
+            "REFUSED": 1,
+            "TICKS": 0,
+        },
+    ),
+    scope(
+        "vad-keeps-on",
+        "turn detection that does not interrupt: a turn may end while a response is active",
+        **{
+            **TEXT,
+            "TURNS": 2,
+            "RESPONSES": 2,
+            "USERS": 3,
+            "TRACK_USERS": 1,
+            "INTERRUPT_RESPONSE": 0,
+            "REFUSED": 1,
+        },
+    ),
+    scope(
+        "vad-asks",
+        "turn detection that creates no response: the client asks for each",
+        **{
+            **TEXT,
+            "TURNS": 2,
+            "RESPONSES": 2,
+            "USERS": 3,
+            "TRACK_USERS": 1,
+            "AGAIN": 1,
+            "CREATE_RESPONSE": 0,
+        },
+    ),
+    scope(
+        "manual-turn",
+        "turns taken by hand: append, commit, clear, and a commit that comes too early",
+        **{
+            **TEXT,
+            "VAD": 0,
+            "TRACK_BUFFER": 1,
+            "COMMITS": 1,
+            "CLEARS": 1,
+            "TRACK_USERS": 1,
+            "USERS": 1,
+            "TRANSCRIPTION": 1,
+            "ASR": 1,
+            "DEAF": 1,
+            "SPEAKER": 0,
+        },
+    ),
+    scope(
+        "idle-timeout",
+        "nobody speaks: the server takes a turn for the user",
+        **{
+            **TEXT,
+            "TURNS": 2,
+            "RESPONSES": 2,
+            "USERS": 3,
+            "TRACK_USERS": 1,
+            "NUDGES": 1,
+            "TRANSCRIPTION": 1,
+            "ASR": 1,
+        },
+    ),
+    scope(
+        "race",
+        "a reply that the app asks for while another is under way, and cancels by id",
+        **{
+            **TEXT,
+            "RESPONSES": 2,
+            "REQUESTS": 2,
+            "AGAIN": 1,
+            "CANCEL_BY_ID": 1,
+            "CANCELS": 2,
+            "TRIES": 2,
+            "REFUSED": 1,
+            "DISTURBANCES": 2,
+            "USERS": 2,
+            "TRACK_USERS": 1,
+        },
+    ),
+    scope(
+        "aside",
+        "a response outside of the default conversation beside a reply",
+        **{**TEXT, "RESPONSES": 2, "ASIDES": 1, "CANCEL_BY_ID": 1},
+    ),
+    scope(
+        "updates",
+        "what the app changes while a reply is under way: context, instructions, tools, options",
+        **{
+            **TEXT,
+            "UPDATES": 2,
+            "VOICES": 1,
+            "CREATES": 2,
+            "PLACES": 1,
+            "CONTEXTS": 1,
+            "REMOVALS": 1,
+            "CHANGES": 1,
+            "TOOLS": 1,
+            "OPTIONS": 1,
+            "RETRIEVES": 1,
+            "REFUSED": 1,
+            "TRACK_USERS": 1,
+            "USERS": 2,
+        },
+    ),
+    scope(
+        "hand-over",
+        "another agent takes over, or the session is closed, while a reply is heard",
+        **{
+            **BRIEF,
+            "UPDATES": 2,
+            "CHANGES": 1,
+            "HANDOVERS": 1,
+            "CLOSES": 1,
+            "RESPONSES": 2,
+            "AGAIN": 1,
+            "TICKS": 0,
+        },
+    ),
+    scope(
+        "pause",
+        "an interruption that may be a false one, and a speaker that never reports",
+        **{**BRIEF, "AUDIO": 2, "PAUSES": 1, "STUCK": 1},
+    ),
+    scope(
+        "reconnection",
+        "the socket drops, is refused, expires, or is rotated, and the conversation is put back",
+        **{
+            **BRIEF,
+            "SOCKETS": 2,
+            "DROPS": 1,
+            "REFUSALS": 1,
+            "EXPIRIES": 1,
+            "ROTATIONS": 1,
+            "FATALS": 1,
+            "TROUBLES": 1,
+            "TRACK_USERS": 1,
+            "USERS": 2,
+            "TICKS": 0,
+        },
+    ),
 )
+SCOPES: Mapping[str, Scope] = {scope.name: scope for scope in _SCOPES}
 
-SCOPES = {"audio-reply": audio_reply(), "muted-reply": MUTED_REPLY}
-
-LEAST = {"TRANSCRIPTS": 2, "AUDIO": 2, "DELTA": 3, "INTERRUPTIONS": 1, "TICKS": 1}
+_LEAST = {"TRANSCRIPTS": 2, "AUDIO": 2, "DELTA": 3, "INTERRUPTIONS": 1, "TICKS": 1}
+LEAST = {"audio-reply": _LEAST, "muted-reply": _LEAST}
 
 QUICK = Profile(
     name="quick",
@@ -128,14 +442,33 @@ STANDARD = Profile(
     scopes=SCOPES,
 )
 
-PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (QUICK, STANDARD)}
+WIDER: Mapping[str, Mapping[str, int]] = {
+    "tool-round": {"DISTURBANCES": 2},
+    "vad-turn": {"USERS": 3, "TICKS": 1},
+    "race": {"DISTURBANCES": 3},
+    "updates": {"DISTURBANCES": 2},
+    "hand-over": {"DISTURBANCES": 2},
+    "pause": {"DISTURBANCES": 2},
+    "reconnection": {"DISTURBANCES": 2, "SOCKETS": 3, "DROPS": 2},
+}
+"""What `full` has more of: disturbances that meet, turns, sockets."""
+
+FULL = Profile(
+    name="full",
+    about="every path, with more disturbances, turns and sockets",
+    cover="exhaust",
+    least=LEAST,
+    scopes={name: rebounded(scope, WIDER.get(name, {})) for name, scope in SCOPES.items()},
+)
+
+PROFILES: Mapping[str, Profile] = {profile.name: profile for profile in (QUICK, STANDARD, FULL)}
 
 
 def below(profile: Profile, scope: Scope) -> list[str]:
     """Every bound of `scope` that is smaller than the profile's name promises, as `NAME=N`."""
     return [
         f"{name}={scope.bounds[name]}"
-        for name, value in profile.least.items()
+        for name, value in profile.least.get(scope.name, {}).items()
         if scope.bounds[name] < value
     ]
 
@@ -143,6 +476,8 @@ def below(profile: Profile, scope: Scope) -> list[str]:
 def one_more_turn(scope: Scope) -> dict[str, int]:
     """Bounds of the fresh turn after a run: one turn more, as short as a turn can be."""
     bounds = dict(scope.bounds)
-    bounds["TURNS"] += 1
+    for name in ("TURNS", "RESPONSES"):
+        bounds[name] += 1
+    bounds["USERS"] += bounds["TRACK_USERS"]
     bounds.update(TRANSCRIPTS=1, AUDIO=1, STEP=bounds["DELTA"])
-    return bounds
+    return {**bounds, **sizes(bounds)}

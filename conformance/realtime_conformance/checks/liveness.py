@@ -17,7 +17,7 @@ def _session_goes_on(history: History) -> Judgement:
     if not failed:
         return judged(int(history.fresh_tried), ())
     last = history.entries[-1]
-    text = f"a fresh turn does not complete; it stands at {history.machine.show(last.after)}"
+    text = f"a fresh turn does not complete; it stands at {last.machine.show(last.after)}"
     stuck = last.rule.id if last.rule is not None else last.act
     finding = Finding(
         "violation",

@@ -10,9 +10,9 @@ from realtime_conformance.history import Entry, History
 CANCEL = "response.cancel"
 
 
-def is_repeat(history: History, entry: Entry) -> bool:
+def is_repeat(entry: Entry) -> bool:
     """Whether a cancel follows another one that the server has not rejected."""
-    return entry.act == CANCEL and history.value(entry.before, "cancelling") > 0
+    return entry.act == CANCEL and entry.was("cancelling") > 0
 
 
 def _rejected(history: History, answer: Entry) -> bool:
@@ -20,11 +20,10 @@ def _rejected(history: History, answer: Entry) -> bool:
     if answer.rule is None or not answer.rule.error or answer.answers is None:
         return False
     sent = history.entries[answer.answers]
-    if is_repeat(history, sent):
+    if is_repeat(sent):
         return False
-    assert sent.rule is not None
-    step = history.machine.match(sent.before, sent.act, sent.argument)
-    return step is None or not history.machine.permitted(sent.before, step)
+    assert sent.step is not None
+    return not sent.machine.permitted(sent.before, sent.step)
 
 
 def _no_rejected_event(history: History) -> Judgement:
@@ -54,12 +53,12 @@ def _redundant_cancel(history: History) -> Judgement:
 
 def _repeats(history: History, cancels: list[tuple[int, Entry]]) -> Iterator[Finding]:
     for position, entry in cancels:
-        if not is_repeat(history, entry):
+        if not is_repeat(entry):
             continue
         answer = history.answer(position)
         applied = answer is not None and answer.rule is not None and not answer.rule.error
         # a cancel sent while a request is pending means the response that is still to come
-        meant = entry.response + history.value(entry.before, "requested")
+        meant = entry.response + entry.was("requested")
         later = applied and answer is not None and answer.response > meant
         yield Finding(
             "violation" if later else "advisory",
@@ -88,7 +87,7 @@ def _unexplained(history: History) -> Iterator[Finding]:
                 f"no rule for {entry.act}",
                 enabling(history.disturbance(position)),
                 f"the client does {entry.act}, which no rule allows in "
-                f"{history.machine.show(entry.before)}",
+                f"{entry.machine.show(entry.before)}",
             )
 
 

@@ -38,7 +38,7 @@ def _has_audio(history: History, entry: Entry) -> bool:
 
 def delivered_ms(history: History, entry: Entry) -> int:
     """Milliseconds of audio of the reply that had been delivered before the step."""
-    deltas = history.value(entry.before, "audio")
+    deltas = entry.was("audio", entry.slot)
     return deltas * history.machine.bounds["DELTA"] * UNIT_MS
 
 
@@ -68,7 +68,7 @@ def _positive(history: History, position: int, entry: Entry) -> Iterator[Finding
     if entry.message["audio_end_ms"] > 0:
         return
     answer = history.answer(position)
-    has_audio = history.value((answer or entry).before, "audio") > 0
+    has_audio = (answer or entry).was("audio", entry.slot) > 0
     yield Finding(
         "advisory" if has_audio else "violation",
         position,
@@ -93,7 +93,7 @@ def _within_audio(history: History, position: int, entry: Entry) -> Iterator[Fin
 
 def _matches_heard(history: History, position: int, entry: Entry) -> Iterator[Finding]:
     asked = entry.message["audio_end_ms"]
-    heard = entry.heard_ms if history.value(entry.before, "captured") else 0.0
+    heard = entry.heard_ms if entry.was("captured", entry.slot) else 0.0
     step = history.machine.bounds["STEP"] * UNIT_MS
     if abs(asked - heard) > step:
         yield Finding(

@@ -9,15 +9,29 @@ from realtime_protocol.rule import Rule
 from realtime_protocol.rules import (
     connection,
     conversation,
+    functions,
     input_audio,
+    mcp,
     people,
     playout,
     requests,
     response,
+    sideband,
 )
 from realtime_protocol.state import Field
 
-MACHINES = (connection, input_audio, requests, response, conversation, playout, people)
+MACHINES = (
+    connection,
+    input_audio,
+    requests,
+    response,
+    mcp,
+    sideband,
+    conversation,
+    functions,
+    playout,
+    people,
+)
 
 FIELDS: tuple[Field, ...] = tuple(field for machine in MACHINES for field in machine.FIELDS)
 RULES: tuple[Rule, ...] = tuple(rule for machine in MACHINES for rule in machine.RULES)

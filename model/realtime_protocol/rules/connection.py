@@ -1,17 +1,64 @@
-"""The connection: handshake, the first event of the session, and its configuration.
+"""The connection: handshake, session, its configuration, and every way in which it ends.
 
-The app and the user act once the session is configured; what they can do earlier, drops, expiry
-and reconnection belong to a scope of their own.
+Laws:
+- A new socket is a new session with an empty conversation; nothing is resumed.
+- A drop loses what was in flight in both directions, and every response that was running.
+- What a client may put back on a new socket is what had been in the conversation (`memory`).
 """
 
 from realtime_protocol.rule import Rule
+from realtime_protocol.rules.words import CALM, LIVE, OPEN
 from realtime_protocol.state import Field
 
 FIELDS = (
-    Field("connection", "the socket and the session on it", ("closed", "open", "ready")),
-    Field("updates", "session.update messages that the client has sent", limit="UPDATES"),
-    Field("configured", "session.update messages that the server has answered", limit="UPDATES"),
-)
+    Field(
+        "connection",
+        "the socket and the session on it",
+        ("connecting", "open", "ready", "expiring", "closed"),
+    ),
+    Field("sockets", "sockets that the client has asked for", limit="SOCKETS", initial=1,
+          budget=True),
+    Field("updates", "session.update messages that the client has sent on this socket",
+          limit="UPDATES", budget=True),
+    Field("configured", "session.update messages that the server has answered", limit="UPDATES",
+          budget=True),
+    Field("wanted", "changes of the session that the app has asked for and the client not sent",
+          limit="CHANGES"),
+    Field("fatal", "the server has said that no session is to be had (quota, key)", limit="1"),
+    Field("leaving", "why the client is to close its socket", ("no", "rotation", "closing")),
+    Field("listed_conversation", "conversation.created was sent on this socket", limit="1"),
+)  # fmt: skip
+
+LOSES = {
+    "connection": "closed",
+    "cut[*]": "1 if response[i] == active else this",
+    "response[*]": "lost if this == active else this",
+    "pending": "0",
+    "requested": "0",
+    "recalled": "0",
+    "cancelling": "0",
+    "aside": "0",
+    "kept": "0",
+    "limits": "0",
+    "listing": "none",
+    "speech": "silent",
+    "turn": "none",
+    "asr[*]": "0",
+    "buffer": "empty",
+    "nudged": "0",
+    "manual": "0",
+    "barged": "0",
+    "commits": "0",
+    "memory[*]": "1 if item[i] == present else memory[i]",
+    "item[*]": "absent",
+    "entry[*]": "0",
+    "sounding[*]": "ended if this == started else this",
+    "sent[*]": "0",
+    "updates": "0",
+    "configured": "0",
+    "listed_conversation": "0",
+}
+"""What the end of a socket takes with it."""
 
 RULES = (
     Rule(
@@ -21,8 +68,56 @@ RULES = (
         why="The handshake succeeds.",
         source="SDK realtime_connect; CAS, every session",
         confidence="observed",
-        when="connection == closed",
+        when="connection == connecting",
         then={"connection": "open"},
+    ),
+    Rule(
+        id="network.refuses",
+        actor="network",
+        event="refuse",
+        disturbs="fault",
+        why="The handshake is answered with an HTTP error, or not at all.",
+        source="facts 7.4: no authorisation is HTTP 401, quota is HTTP 429",
+        confidence="observed",
+        when=f"connection == connecting and refusals < REFUSALS and {CALM}",
+        then={"connection": "closed", "refusals": "refusals + 1", "faults": "faults + 1"},
+    ),
+    Rule(
+        id="network.drops",
+        actor="network",
+        event="drop",
+        disturbs="interruption",
+        why="The socket breaks; a close is possible in every state.",
+        source="facts 7.4 (a safe model allows it), 9.24",
+        confidence="inferred",
+        when=f"connection in (open, ready) and drops < DROPS and {CALM}",
+        then={**LOSES, "drops": "drops + 1", "faults": "faults + 1"},
+        clears=True,
+    ),
+    Rule(
+        id="client.connect",
+        actor="client",
+        event="connect",
+        why="After a drop, or to rotate, the client opens a new socket; not after a fatal error, "
+        "and not once it was closed.",
+        source="facts 7.4: no resume; livekit maximum session duration",
+        confidence="inferred",
+        when="connection == closed and sockets < SOCKETS",
+        then={"connection": "connecting", "sockets": "sockets + 1"},
+        permitted="fatal == 0 and leaving != closing",
+    ),
+    Rule(
+        id="client.close",
+        actor="client",
+        event="close",
+        why="The client closes its socket to rotate, when the app closes the session, or when the "
+        "server has said that there is none to be had.",
+        source="livekit AgentSession.aclose; livekit maximum session duration",
+        confidence="inferred",
+        when="connection in (connecting, open, ready, expiring)"
+        " and (leaving != no or fatal == 1 or connection == expiring)",
+        then={**LOSES, "leaving": "no if leaving == rotation else leaving"},
+        clears=True,
     ),
     Rule(
         id="server.session.created",
@@ -35,16 +130,29 @@ RULES = (
         then={"connection": "ready"},
     ),
     Rule(
+        id="server.conversation.created",
+        actor="server",
+        event="conversation.created",
+        why="Documented right after session.created, in beta; never seen under GA names.",
+        source="SDK conversation_created_event.py; facts 1.2, 9.16 (open)",
+        confidence="inferred",
+        when="CONVERSATION_CREATED == 1 and connection == ready and listed_conversation == 0",
+        then={"listed_conversation": "1"},
+    ),
+    Rule(
         id="client.session.update",
         actor="client",
         event="session.update",
         sends=True,
-        why="A client may change any field of the session except the model at any time; the "
-        "options of this scope are set before the first turn.",
+        argument_limit="VOICES",
+        why="A client may change any field of the session except the model at any time; argument 1 "
+        "changes the voice.",
         source="SDK session_update_event.py",
         confidence="documented",
-        when="connection != closed and updates < UPDATES and turns == 0",
-        then={"updates": "updates + 1"},
+        when=f"{OPEN} and updates < UPDATES",
+        then={"updates": "updates + 1", "wanted": "max(wanted - 1, 0)"},
+        permitted="argument == 0 or all(audio[m] == 0 for m in OUTS)",
+        within="(turns == 0 and updates + CHANGES < UPDATES) or wanted > 0 or sockets > 1",
     ),
     Rule(
         id="server.session.updated",
@@ -54,7 +162,90 @@ RULES = (
         why="The reply holds the full effective configuration.",
         source="SDK session_updated_event.py; CAS, every session",
         confidence="documented",
-        when="connection == ready",
+        when=f"{LIVE} and (argument == 0 or all(audio[m] == 0 for m in OUTS))",
         then={"configured": "configured + 1"},
     ),
-)
+    Rule(
+        id="server.rejects.session.update",
+        actor="server",
+        event="error",
+        reads="session.update",
+        error="cannot_update_voice",
+        why="The voice is fixed once audio was sent; the update is rejected as a whole.",
+        source="openai-agents-python #1661, openai-python #2607; facts 7.3, 8 #22",
+        confidence="observed",
+        when=f"{LIVE} and argument == 1 and any(audio[m] > 0 for m in OUTS)",
+        then={"configured": "configured + 1"},
+    ),
+    Rule(
+        id="server.error.recoverable",
+        actor="server",
+        event="error",
+        error="server_error",
+        disturbs="fault",
+        why="The server has trouble; most errors are recoverable and the session stays open.",
+        source="SDK realtime_error_event.py; facts 7.4",
+        confidence="documented",
+        when=f"{LIVE} and troubles < TROUBLES and {CALM}",
+        then={"troubles": "troubles + 1", "faults": "faults + 1"},
+    ),
+    Rule(
+        id="server.error.fatal",
+        actor="server",
+        event="error",
+        error="insufficient_quota",
+        disturbs="fault",
+        why="No credit, or a bad key: the server says so and closes.",
+        source="facts 7.4, 8 #26, #27, #36",
+        confidence="inferred",
+        when=f"{LIVE} and fatal < FATALS and {CALM}",
+        then={"connection": "expiring", "fatal": "1", "faults": "faults + 1"},
+    ),
+    Rule(
+        id="server.error.session_expired",
+        actor="server",
+        event="error",
+        error="session_expired",
+        disturbs="fault",
+        why="The session has reached its maximum duration.",
+        source="facts 7.4, 8 #23; whether it always precedes the close: facts 9.23 (open)",
+        confidence="observed",
+        when=f"{LIVE} and expiries < EXPIRIES and {CALM}",
+        then={"connection": "expiring", "expiries": "expiries + 1", "faults": "faults + 1"},
+    ),
+    Rule(
+        id="network.closes",
+        actor="network",
+        event="server_close",
+        why="The server closes the socket: 1001 for an expired session, 3000 or 4000 for a fatal "
+        "error.",
+        source="reachy_mini #134; facts 7.4, 8 #24, #25, #26",
+        confidence="observed",
+        when="connection == expiring",
+        then=LOSES,
+        clears=True,
+    ),
+    Rule(
+        id="network.closes.unannounced",
+        actor="network",
+        event="server_close",
+        disturbs="fault",
+        why="The server closes an expired session without an error event before.",
+        source="facts 7.4, 9.23 (open)",
+        confidence="inferred",
+        when=f"SILENT_EXPIRY == 1 and {LIVE} and expiries < EXPIRIES and {CALM}",
+        then={**LOSES, "expiries": "expiries + 1", "faults": "faults + 1"},
+        clears=True,
+    ),
+    Rule(
+        id="clock.rotates",
+        actor="clock",
+        event="rotate",
+        disturbs="interruption",
+        why="The client's own limit for a session falls due: it is to reconnect as planned.",
+        source="livekit RealtimeModel(max_session_duration)",
+        confidence="documented",
+        when=f"{LIVE} and leaving == no and rotations < ROTATIONS and {CALM}",
+        then={"leaving": "rotation", "rotations": "rotations + 1", "faults": "faults + 1"},
+    ),
+)  # fmt: skip

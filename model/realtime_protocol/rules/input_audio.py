@@ -1,19 +1,55 @@
-"""The input buffer and server VAD: one spoken turn, from `speech_started` to the reply being due.
+"""The input buffer and turn detection: from the first sound to the user's item and its transcript.
 
-`create_response` and `interrupt_response` are on, as they are by default.
+Server VAD and semantic VAD have the same events (facts 3.2); `VAD` is 0 for manual turns.
+`CREATE_RESPONSE` and `INTERRUPT_RESPONSE` are the flags of turn detection, both on by default.
+
+Laws:
+- A turn has one item, whose id `speech_started` announces or the commit gives.
+- `added` and `done` of the item follow the commit with nothing between.
+- Transcription runs beside everything else and ends once: completed or failed.
 """
 
 from realtime_protocol.rule import Rule
+from realtime_protocol.rules.words import ACTIVE, CALM, LIVE, NEW_REPLY, OPEN
 from realtime_protocol.state import Field
 
 FIELDS = (
-    Field("speech", "what server VAD hears", ("silent", "speaking")),
+    Field("speech", "what turn detection hears", ("silent", "speaking")),
     Field(
         "turn",
         "how far the server is with the turn it hears",
-        ("none", "open", "stopped", "committed", "added", "due"),
+        ("none", "open", "stopped", "committed", "due"),
     ),
-)
+    Field("spoken", "user items whose id is known", limit="USERS", budget=True),
+    Field("buffer", "audio since the last commit; `enough` is 100 ms or more",
+          ("empty", "short", "enough")),
+    Field("commits", "commits that the server has not answered", limit="COMMITS"),
+    Field("asr", "transcription of a user item: 0 none, 1 under way, 2 and more by deltas sent",
+          limit="ASR", over=("USERS",)),
+    Field("heard", "a user item was transcribed, or that failed", limit="1", over=("USERS",)),
+    Field("nudges", "idle timeouts", limit="NUDGES", budget=True),
+    Field("nudged", "the system item of an idle timeout is to be added (1) or done (2)", limit="2"),
+    Field("manual", "the item that was committed last was committed by the client", limit="1"),
+    Field("barged", "the speech that is heard began as a barge-in", limit="1"),
+    Field("clears", "input_audio_buffer.clear messages sent", limit="CLEARS", budget=True),
+)  # fmt: skip
+
+ANNOUNCES = {"speech": "speaking", "turn": "open", "spoken": "spoken + 1"}
+"""Turn detection announces a turn and the id of its item."""
+
+COMMITTED = {
+    "turn": "committed",
+    "buffer": "empty",
+    "item[OUTS + u]": "present if TRACK_USERS == 1 else absent",
+    "asr[u]": "asr[u] if heard[u] == 1 else max(asr[u], TRANSCRIPTION)",
+}
+"""The buffer becomes the item in slot `u`, and its transcription begins."""
+TAKEN = {
+    "turn": "due if CREATE_RESPONSE == 1 and manual == 0 else none",
+    "manual": "0",
+    "spoken": "spoken if TRACK_USERS == 1 else 0",
+}
+"""The turn is taken up: a reply is due, where the server is to make one."""
 
 RULES = (
     Rule(
@@ -23,50 +59,235 @@ RULES = (
         why="Audio may be appended at any time and has no acknowledgement.",
         source="SDK input_audio_buffer_append_event.py",
         confidence="documented",
-        when="connection != closed",
+        when=OPEN,
+        then={"buffer": "buffer if TRACK_BUFFER == 0 else (short if buffer == empty else enough)"},
+        within="TRACK_BUFFER == 1 and turns > 0 and turn == none and buffer != enough",
+    ),
+    Rule(
+        id="client.input_audio_buffer.commit",
+        actor="client",
+        event="input_audio_buffer.commit",
+        sends=True,
+        why="The client ends a manual turn; a commit of less than 100 ms is rejected.",
+        source="SDK input_audio_buffer_commit_event.py; facts 3.2, 8 #21",
+        confidence="documented",
+        when=f"{OPEN} and commits < COMMITS",
+        then={"commits": "commits + 1", "committing": "max(committing - 1, 0)"},
+        permitted="buffer == enough",
+        within="committing > 0 and commits == 0",
+    ),
+    Rule(
+        id="server.input_audio_buffer.committed.manual",
+        actor="server",
+        event="input_audio_buffer.committed",
+        reads="input_audio_buffer.commit",
+        over={"u": "USERS"},
+        why="The buffer becomes a user item; a commit by itself begins no response. "
+        "Speech that was heard ends with it, unannounced.",
+        source="SDK input_audio_buffer_commit_event.py; facts 3.1, 3.2; during speech: facts 9.18 "
+        "(open)",
+        confidence="documented",
+        when=f"{LIVE} and buffer == enough and turn in (none, open)"
+        " and spoken - (1 if turn == open else 0) == u",
+        then={
+            **COMMITTED,
+            "spoken": "u + 1",
+            "commits": "commits - 1",
+            "manual": "1",
+            "speech": "silent",
+        },
+    ),
+    Rule(
+        id="server.rejects.input_audio_buffer.commit",
+        actor="server",
+        event="error",
+        reads="input_audio_buffer.commit",
+        error="input_audio_buffer_commit_empty",
+        why="Less than 100 ms were appended since the last commit, by client or turn detection.",
+        source="facts 3.2, 8 #21",
+        confidence="observed",
+        when=f"{LIVE} and buffer != enough",
+        then={"commits": "commits - 1"},
+    ),
+    Rule(
+        id="client.input_audio_buffer.clear",
+        actor="client",
+        event="input_audio_buffer.clear",
+        sends=True,
+        why="Audio that was not committed is dropped.",
+        source="SDK input_audio_buffer_clear_event.py",
+        confidence="documented",
+        when=f"{OPEN} and clears < CLEARS",
+        then={"clears": "clears + 1", "clearing": "max(clearing - 1, 0)"},
+        within="clearing > 0",
+    ),
+    Rule(
+        id="server.input_audio_buffer.cleared",
+        actor="server",
+        event="input_audio_buffer.cleared",
+        reads="input_audio_buffer.clear",
+        why="The reply to a clear.",
+        source="SDK input_audio_buffer_cleared_event.py",
+        confidence="documented",
+        when=LIVE,
+        then={"buffer": "empty"},
     ),
     Rule(
         id="server.input_audio_buffer.speech_stopped",
         actor="server",
         event="input_audio_buffer.speech_stopped",
-        why="VAD hears the end of the speech it has announced.",
+        why="Turn detection hears the end of the speech it has announced.",
         source="SDK input_audio_buffer_speech_stopped_event.py; CAS, every VAD turn",
         confidence="documented",
-        when="speech == speaking and (turn == open or turns < TURNS)",
+        when=f"{LIVE} and speech == speaking and turn == open and (barged == 0 or turns < TURNS)",
         then={
             "speech": "silent",
-            "turns": "turns if turn == open else turns + 1",
             "turn": "stopped",
+            "turns": "turns + barged",
+            "barged": "0",
+            "cancels": "0 if barged == 1 else cancels",
+            "cancelling": "0 if barged == 1 else cancelling",
         },
     ),
     Rule(
         id="server.input_audio_buffer.committed",
         actor="server",
         event="input_audio_buffer.committed",
-        why="VAD commits the turn under the item id that speech_started announced.",
+        over={"u": "USERS"},
+        urgent=True,
+        why="Turn detection commits the turn under the item id that speech_started announced.",
         source="CAS, every VAD turn; facts 3.1",
         confidence="observed",
-        when="turn == stopped",
-        then={"turn": "committed"},
+        when=f"{LIVE} and turn == stopped and nudged == 0 and spoken == u + 1",
+        then=COMMITTED,
     ),
     Rule(
         id="server.conversation.item.added.user",
         actor="server",
         event="conversation.item.added",
+        over={"u": "USERS"},
+        urgent=True,
         why="The committed audio becomes a user item.",
         source="SDK conversation_item_added.py; facts 3.1",
         confidence="documented",
-        when="turn == committed",
-        then={"turn": "added"},
+        when="turn == committed and spoken == u + 1 and entry[OUTS + u] == 0",
+        then={
+            "entry[OUTS + u]": "USER_DONE",
+            **{field: f"({text}) if USER_DONE == 0 else {field}" for field, text in TAKEN.items()},
+        },
     ),
     Rule(
         id="server.conversation.item.done.user",
         actor="server",
         event="conversation.item.done",
+        over={"u": "USERS"},
+        urgent=True,
         why="The user item is final at once: 44 of 44 recorded items.",
         source="CAS; facts 2.4, 3.1",
         confidence="observed",
-        when="turn == added",
-        then={"turn": "due"},
+        when="turn == committed and entry[OUTS + u] == 1",
+        then={
+            "entry[OUTS + u]": "0",
+            **TAKEN,
+        },
     ),
-)
+    Rule(
+        id="server.rejects.turn",
+        actor="server",
+        event="error",
+        error="conversation_already_has_active_response",
+        disturbs="fault",
+        why="A turn has ended while a response is active: creating its reply may fail.",
+        source="SDK realtime_audio_input_turn_detection.py; facts 3.2, 9.19 (open)",
+        confidence="inferred",
+        when=f"{LIVE} and turn == due and ({ACTIVE} or pending > 0) and refused < REFUSED"
+        f" and {CALM}",
+        then={"turn": "none", "refused": "refused + 1", "faults": "faults + 1"},
+    ),
+    Rule(
+        id="server.input_audio_buffer.timeout_triggered",
+        actor="server",
+        event="input_audio_buffer.timeout_triggered",
+        over={"u": "USERS"},
+        disturbs="fault",
+        why="Nothing was said for idle_timeout_ms after a reply: the server takes a turn for the "
+        "user, and tells the model so in a system item.",
+        source="SDK input_audio_buffer_timeout_triggered.py; facts 3.1",
+        confidence="observed",
+        when=f"{LIVE} and speech == silent and turn == none and spoken == u and nudges < NUDGES"
+        f" and turns > 0 and turns < TURNS and not {ACTIVE} and pending == 0 and {CALM}",
+        then={"turn": "stopped", "nudges": "nudges + 1", "turns": "turns + 1", "nudged": "1",
+              "spoken": "u + 1", "faults": "faults + 1", **NEW_REPLY},
+    ),
+    Rule(
+        id="server.conversation.item.added.system",
+        actor="server",
+        event="conversation.item.added",
+        over={"n": "NUDGES"},
+        urgent=True,
+        why="The system item of an idle timeout comes before the user's; it is not documented.",
+        source="facts 3.1, idle timeout",
+        confidence="observed",
+        when="nudged == 1 and nudges == n + 1",
+        then={"nudged": "2", "item[OUTS + USERS + n]": "present"},
+    ),
+    Rule(
+        id="server.conversation.item.done.system",
+        actor="server",
+        event="conversation.item.done",
+        over={"n": "NUDGES"},
+        urgent=True,
+        why="The system item is final at once.",
+        source="facts 3.1, idle timeout",
+        confidence="observed",
+        when="nudged == 2 and nudges == n + 1",
+        then={"nudged": "0"},
+    ),
+    Rule(
+        id="server.conversation.item.input_audio_transcription.delta",
+        actor="server",
+        event="conversation.item.input_audio_transcription.delta",
+        over={"u": "USERS"},
+        why="Some models transcribe while the user speaks, others from the commit.",
+        source="SDK conversation_item_input_audio_transcription_delta_event.py; facts 3.2",
+        confidence="observed",
+        when=f"{LIVE} and TRANSCRIPTION == 1 and heard[u] == 0 and asr[u] < ASR and (asr[u] > 0"
+        " or (spoken == u + 1 and turn == open and EARLY_ASR == 1))",
+        then={"asr[u]": "max(asr[u], 1) + 1"},
+    ),
+    Rule(
+        id="server.conversation.item.input_audio_transcription.segment",
+        actor="server",
+        event="conversation.item.input_audio_transcription.segment",
+        over={"u": "USERS"},
+        why="A model that tells speakers apart sends segments instead of deltas.",
+        source="SDK conversation_item_input_audio_transcription_segment.py",
+        confidence="documented",
+        when=f"{LIVE} and SEGMENTS == 1 and heard[u] == 0 and 0 < asr[u] and asr[u] < ASR",
+        then={"asr[u]": "asr[u] + 1"},
+    ),
+    Rule(
+        id="server.conversation.item.input_audio_transcription.completed",
+        actor="server",
+        event="conversation.item.input_audio_transcription.completed",
+        over={"u": "USERS"},
+        why="The transcript is final, in no order with the response or with other items.",
+        source="SDK conversation_item_input_audio_transcription_completed_event.py; facts 3.2",
+        confidence="documented",
+        when=f"{LIVE} and asr[u] > 0 and heard[u] == 0"
+        " and not (spoken == u + 1 and turn in (open, stopped)) and (FULL == 0 or asr[u] == ASR)",
+        then={"heard[u]": "1", "asr[u]": "0"},
+    ),
+    Rule(
+        id="server.conversation.item.input_audio_transcription.failed",
+        actor="server",
+        event="conversation.item.input_audio_transcription.failed",
+        over={"u": "USERS"},
+        error="transcription_failed",
+        why="The item could not be transcribed; the response is not affected.",
+        source="CAS test_azure_ws requires_deployment; facts 3.2, 8 #34",
+        confidence="observed",
+        when=f"{LIVE} and asr[u] > 0 and heard[u] == 0 and DEAF == 1",
+        then={"heard[u]": "1", "asr[u]": "0"},
+    ),
+)  # fmt: skip

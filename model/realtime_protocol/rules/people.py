@@ -2,26 +2,57 @@
 
 Barge-in while the server is still taking up a turn is left out: in 20 of 21 recorded turns the
 events from `speech_stopped` to `response.created` are adjacent on the server.
+
+Laws:
+- A reply is begun only when nothing is under way; everything else is a disturbance, and the budget
+  of them is a bound.
+- What the app asks for, the client has to carry out: the act only notes that it was asked.
 """
 
 from realtime_protocol.rule import Rule
+from realtime_protocol.rules.input_audio import ANNOUNCES
+from realtime_protocol.rules.words import BUSY, CALM, IDLE, LIVE, NEW_REPLY
 from realtime_protocol.state import Field
 
-BUSY = (
-    "(asked == 1 or requested == 1 or response != none or turn in (stopped, committed, added, due)"
-    " or segment in (open, flushed, cleared) or len(inbox) > 0)"
-)
-IDLE = f"connection == ready and updates == configured and not {BUSY}"
-
-NEW_REPLY = {"cancels": "0", "cancelling": "0", "truncates": "0", "deletes": "0"}
-CALM = "interruptions + ticks < DISTURBANCES"
+RUNNING = f"(turns > 0 or RECORDED == 1) and {BUSY} and {CALM}"
+CUTS = {
+    "cut[*]": "1 if response[i] in (active, done) and oob[i] == 0 else this",
+    "recalled": "1 if requested > 0 or asked == 1 else recalled",
+}
+"""The replies that are under way are interrupted, and so is one that is only requested."""
 
 FIELDS = (
-    Field("turns", "replies that were begun", limit="TURNS"),
-    Field("interruptions", "interruptions so far", limit="INTERRUPTIONS"),
-    Field("cut", "the current reply was interrupted", limit="1"),
-    Field("ticks", "deadlines that fell due by a step of the clock", limit="TICKS"),
-)
+    Field("turns", "replies that were begun", limit="TURNS", budget=True),
+    Field("interruptions", "interruptions so far", limit="INTERRUPTIONS", budget=True),
+    Field("ticks", "deadlines that fell due by a step of the clock", limit="TICKS", budget=True),
+    Field("changes", "other things that the app did meanwhile", limit="DISTURBANCES", budget=True),
+    Field("faults", "faults so far", limit="DISTURBANCES", budget=True),
+    Field("committing", "manual commits that the app has asked for", limit="COMMITS"),
+    Field("clearing", "manual clears that the app has asked for", limit="CLEARS"),
+    Field("refusals", "handshakes refused", limit="REFUSALS", budget=True),
+    Field("drops", "sockets dropped", limit="DROPS", budget=True),
+    Field("expiries", "sessions expired", limit="EXPIRIES", budget=True),
+    Field("rotations", "planned reconnections", limit="ROTATIONS", budget=True),
+    Field("troubles", "errors of the server that no request caused", limit="TROUBLES", budget=True),
+    Field("raises", "tools that ended with an error", limit="RAISES", budget=True),
+    Field("hangs", "tools that never end", limit="HANGS", budget=True),
+)  # fmt: skip
+
+
+def asks(act: str, bound: str, why: str, then: dict[str, str], source: str) -> Rule:
+    """A disturbance by the app: something that it asks for while a reply is under way."""
+    return Rule(
+        id=f"app.{act}",
+        actor="app",
+        event=act,
+        disturbs="app",
+        why=why,
+        source=source,
+        confidence="documented",
+        when=f"{bound} == 1 and {RUNNING} and connection == ready and leaving == no",
+        then={"changes": "changes + 1", **then},
+    )
+
 
 RULES = (
     Rule(
@@ -31,40 +62,76 @@ RULES = (
         why="Agent code asks for a reply.",
         source="livekit AgentSession.generate_reply",
         confidence="documented",
-        when=f"{IDLE} and speech == silent and turn == none and turns < TURNS",
+        when=f"{IDLE} and turns < TURNS and begun < RESPONSES",
         then={"asked": "1", "turns": "turns + 1", **NEW_REPLY},
     ),
     Rule(
         id="user.takes_turn",
         actor="user",
         event="input_audio_buffer.speech_started",
+        over={"u": "USERS"},
         why="The user speaks while nothing is going on; VAD announces the id of the item to come.",
         source="SDK input_audio_buffer_speech_started_event.py; facts 3.1",
         confidence="documented",
-        when=f"{IDLE} and speech == silent and turn == none and turns < TURNS",
-        then={
-            "speech": "speaking",
-            "turn": "open",
-            "turns": "turns + 1",
-            **NEW_REPLY,
-        },
+        when=f"VAD == 1 and {IDLE} and turns < TURNS and spoken == u"
+        " and (begun < RESPONSES or CREATE_RESPONSE == 0)",
+        then={**ANNOUNCES, "turns": "turns + 1", **NEW_REPLY},
+    ),
+    Rule(
+        id="user.speaks",
+        actor="user",
+        event="speak",
+        why="The user speaks while turns are taken by hand: the server hears, and says nothing.",
+        source="SDK realtime_audio_input_turn_detection.py: null turns detection off",
+        confidence="documented",
+        when=f"VAD == 0 and {IDLE} and turns < TURNS and buffer != enough and begun < RESPONSES",
+        then={"turns": "turns + 1", **NEW_REPLY},
+    ),
+    Rule(
+        id="app.commit_user_turn",
+        actor="app",
+        event="commit_user_turn",
+        why="The app ends a manual turn: the client commits it and asks for a reply.",
+        source="livekit AgentSession.commit_user_turn",
+        confidence="documented",
+        when=f"VAD == 0 and {LIVE} and turns > 0 and committing == 0 and commits == 0"
+        " and buffer == enough and clearing == 0 and leaving == no and asked == 0"
+        " and spoken < USERS and begun + requested < RESPONSES",
+        then={"committing": "1", "asked": "1"},
+    ),
+    Rule(
+        id="app.clear_user_turn",
+        actor="app",
+        event="clear_user_turn",
+        disturbs="app",
+        why="The app drops what was said since the last turn.",
+        source="livekit AgentSession.clear_user_turn",
+        confidence="documented",
+        when=f"{LIVE} and turns > 0 and clears + clearing < CLEARS and {CALM}",
+        then={"clearing": "clearing + 1", "changes": "changes + 1"},
     ),
     Rule(
         id="user.barges_in",
         actor="user",
         event="input_audio_buffer.speech_started",
         disturbs="interruption",
+        over={"u": "USERS"},
         why="The user speaks during a reply; with interrupt_response the server cuts a response "
         "that is running, and has nothing to cut otherwise.",
         source="SDK realtime_audio_input_turn_detection.py; CAS-F barge-in; facts 3.3",
         confidence="documented",
-        when=f"turns > 0 and {BUSY} and speech == silent and turn == none and {CALM}"
-        " and interruptions < INTERRUPTIONS",
+        when=f"VAD == 1 and {LIVE} and {RUNNING} and speech == silent and turn == none"
+        " and spoken == u and interruptions < INTERRUPTIONS",
         then={
-            "speech": "speaking",
+            **ANNOUNCES,
+            "barged": "1",
             "interruptions": "interruptions + 1",
-            "cut": "1",
-            "ending": "turn_detected if response == active and ending == running else ending",
+            "cut[*]": "1 if INTERRUPT_RESPONSE == 1 and response[i] in (active, done)"
+            " and oob[i] == 0 else this",
+            "recalled": "1 if INTERRUPT_RESPONSE == 1 and (requested > 0 or asked == 1)"
+            " else recalled",
+            "ending[*]": "turn_detected if INTERRUPT_RESPONSE == 1 and response[i] == active"
+            " and oob[i] == 0 and this == running else this",
         },
     ),
     Rule(
@@ -75,8 +142,19 @@ RULES = (
         why="Agent code calls session.interrupt().",
         source="livekit AgentSession.interrupt",
         confidence="documented",
-        when=f"turns > 0 and {BUSY} and {CALM} and interruptions < INTERRUPTIONS",
-        then={"interruptions": "interruptions + 1", "cut": "1"},
+        when=f"{RUNNING} and interruptions < INTERRUPTIONS",
+        then={"interruptions": "interruptions + 1", **CUTS},
+    ),
+    Rule(
+        id="app.interrupt.handle",
+        actor="app",
+        event="interrupt_handle",
+        disturbs="interruption",
+        why="Agent code interrupts one speech: the one that is heard, queued or pending.",
+        source="livekit SpeechHandle.interrupt",
+        confidence="documented",
+        when=f"HANDLES == 1 and {RUNNING} and interruptions < INTERRUPTIONS",
+        then={"interruptions": "interruptions + 1", **CUTS},
     ),
     Rule(
         id="clock.deadline",
@@ -86,7 +164,35 @@ RULES = (
         why="The next deadline of the client falls due before anything else happens.",
         source="by definition: time moves only by a step of the clock or of the speaker",
         confidence="documented",
-        when=f"turns > 0 and {BUSY} and {CALM} and ticks < TICKS",
+        when=f"{RUNNING} and ticks < TICKS",
         then={"ticks": "ticks + 1"},
     ),
-)
+    Rule(
+        id="app.generate_reply.again",
+        actor="app",
+        event="generate_reply_again",
+        disturbs="app",
+        why="Agent code asks for another reply while one is under way.",
+        source="livekit AgentSession.generate_reply",
+        confidence="documented",
+        when=f"AGAIN == 1 and {RUNNING} and {LIVE} and asked == 0"
+        " and begun + requested + (1 if turn != none else 0) < RESPONSES",
+        then={"asked": "1", "changes": "changes + 1"},
+    ),
+    asks("update_chat_ctx", "CONTEXTS", "Agent code adds an item to the context.",
+         {"context": "min(context + 1, CREATES)"}, "livekit Agent.update_chat_ctx"),
+    asks("update_chat_ctx.remove", "REMOVALS", "Agent code takes an item out of the context.",
+         {"removal": "1"}, "livekit Agent.update_chat_ctx"),
+    asks("update_instructions", "CHANGES", "Agent code changes the instructions.",
+         {"wanted": "min(wanted + 1, CHANGES)"}, "livekit Agent.update_instructions"),
+    asks("update_tools", "TOOLS", "Agent code changes the tools.",
+         {"wanted": "min(wanted + 1, CHANGES)"}, "livekit Agent.update_tools"),
+    asks("update_options", "OPTIONS", "Agent code changes options of the session.",
+         {"wanted": "min(wanted + 1, CHANGES)"}, "livekit RealtimeSession.update_options"),
+    asks("hand_over", "HANDOVERS", "Agent code hands over to another agent, which stops what is "
+         "said and brings instructions and tools of its own.",
+         {"wanted": "min(wanted + 1, CHANGES)", "cut[*]": CUTS["cut[*]"],
+          "recalled": CUTS["recalled"]}, "livekit AgentSession.update_agent"),
+    asks("close", "CLOSES", "Agent code closes the session.",
+         {"leaving": "closing", **CUTS}, "livekit AgentSession.aclose"),
+)  # fmt: skip
