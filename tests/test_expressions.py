@@ -577,7 +577,7 @@ class Author:
         }
 
 
-SEEDS = range(400)
+SEEDS = range(300)
 
 
 def test_an_expression_means_what_it_means_in_python() -> None:

@@ -26,13 +26,41 @@ SOCKETS = {"aiohttp", "http", "httpx", "requests", "socket", "socketserver", "ss
 
 WORKER_NEEDS = tuple(
     f"{MODEL}.{name}"
-    for name in ("bounds", "expressions", "machine", "rule", "rules", "state", "vocabulary")
+    for name in (
+        "acceptance",
+        "bounds",
+        "errors",
+        "expressions",
+        "machine",
+        "messages",
+        "names",
+        "ranges",
+        "rule",
+        "rules",
+        "state",
+        "unrolled",
+        "vocabulary",
+        "wire",
+    )
 )
 
 NOT_IN_A_WORKER = {"typer", "rich", "networkx", "pytest", "hypothesis", "uv", "livekit", "openai"}
 
-IMPURE = {"asyncio", "io", "logging", "os", "pathlib", "random", "socket", "subprocess", "sys"}
-IMPURE |= {"threading", "time"}
+PURE = {
+    "__future__",
+    "ast", "collections", "contextlib", "copy", "difflib", "fnmatch", "functools", "gc", "hashlib",
+    "itertools", "json", "math", "operator", "re", "string", "types", "typing", "xml",
+}  # fmt: skip
+"""What the model may import of the standard library: no files, no sockets, no clock, no chance."""
+
+CORE = tuple(
+    f"{MODEL}.{name}"
+    for name in ("state", "rule", "expressions", "ranges", "unrolled", "rules", "machine")
+)
+"""What a machine is made of."""
+
+DATA = tuple(f"{MODEL}.{name}" for name in ("rule", "rules", "state"))
+"""What rules are made of."""
 
 Imports = Mapping[str, frozenset[str]]
 """Module to everything that it imports, as dotted names."""
@@ -123,7 +151,56 @@ def impure_model(graph: Imports) -> list[str]:
         for module, names in graph.items()
         if within(module, MODEL)
         for name in sorted(names)
-        if top(name) in IMPURE
+        if top(name) in sys.stdlib_module_names and top(name) not in PURE
+    ]
+
+
+def beyond(graph: Imports, rooms: Iterable[str], allowed: Iterable[str]) -> list[str]:
+    """What modules in some rooms import of the model beyond what is allowed."""
+    rooms, allowed = list(rooms), list(allowed)
+    return [
+        f"{module}: {name}"
+        for module, names in graph.items()
+        if within(module, rooms)
+        for name in sorted(names)
+        if within(name, MODEL) and name != MODEL and not within(name, allowed)
+    ]
+
+
+def core_beyond_itself(graph: Imports) -> list[str]:
+    """A machine is made of rules and fields; it knows no bounds by name, no graph, no recording."""
+    return beyond(graph, CORE, CORE)
+
+
+def rules_beyond_data(graph: Imports) -> list[str]:
+    """Rules are data: what reads them is unknown to them."""
+    return beyond(graph, [f"{MODEL}.rules"], DATA)
+
+
+def recordings_beyond_themselves(graph: Imports) -> list[str]:
+    """What a recording is, and how it is read, has nothing to do with the rules."""
+    return beyond(graph, [f"{MODEL}.recordings"], [f"{MODEL}.recordings"])
+
+
+def networkx_beyond_the_graph(graph: Imports) -> list[str]:
+    """Only the graph is given to networkx; everything else does without."""
+    return [
+        f"{module}: {name}"
+        for module, names in graph.items()
+        if within(module, MODEL) and module != f"{MODEL}.graph"
+        for name in sorted(names)
+        if top(name) == "networkx"
+    ]
+
+
+def below_the_exports(graph: Imports) -> list[str]:
+    """An export is a translation of what there is: nothing of the model needs one."""
+    return [
+        f"{module}: {name}"
+        for module, names in graph.items()
+        if within(module, MODEL) and not within(module, f"{MODEL}.export")
+        for name in sorted(names)
+        if within(name, f"{MODEL}.export")
     ]
 
 
@@ -182,7 +259,32 @@ LAWS: dict[Callable[[Imports], list[str]], list[tuple[str, str]]] = {
         (f"{MODEL}.graph", "rich"),
         (f"{MODEL}.rules.response", f"{HARNESS}.clock"),
     ],
-    impure_model: [(f"{MODEL}.machine", "time"), (f"{MODEL}.graph", "random")],
+    impure_model: [
+        (f"{MODEL}.machine", "time"),
+        (f"{MODEL}.graph", "random"),
+        (f"{MODEL}.recordings", "pathlib"),
+        (f"{MODEL}.wire", "datetime"),
+        (f"{MODEL}.export.graphml", "io"),
+        (f"{MODEL}.names", "uuid"),
+    ],
+    core_beyond_itself: [
+        (f"{MODEL}.machine", f"{MODEL}.bounds"),
+        (f"{MODEL}.unrolled", f"{MODEL}.graph"),
+        (f"{MODEL}.rules.response", f"{MODEL}.vocabulary"),
+    ],
+    rules_beyond_data: [
+        (f"{MODEL}.rules.mcp", f"{MODEL}.machine"),
+        (f"{MODEL}.rules", f"{MODEL}.expressions"),
+    ],
+    recordings_beyond_themselves: [(f"{MODEL}.recordings", f"{MODEL}.rules")],
+    networkx_beyond_the_graph: [
+        (f"{MODEL}.paths", "networkx"),
+        (f"{MODEL}.export.diagram", "networkx.algorithms"),
+    ],
+    below_the_exports: [
+        (f"{MODEL}.graph", f"{MODEL}.export.dot"),
+        (f"{MODEL}.properties", f"{MODEL}.export"),
+    ],
     heavy_for_a_worker: [(f"{MODEL}.bounds", "networkx"), (MODEL, f"{MODEL}.graph")],
     heavy_worker: [
         (f"{HARNESS}.worker", "typer"),
@@ -233,6 +335,7 @@ def test_the_source_is_read() -> None:
     """What is known to be imported is seen, so an empty list of offenders means something."""
     seen = imports()
     assert f"{MODEL}.rules.response" in seen[f"{MODEL}.rules"]
+    assert f"{MODEL}.ranges" in seen[f"{MODEL}.unrolled"]
     assert "networkx" in seen[f"{MODEL}.graph"]
     assert "aiohttp" in seen[f"{HARNESS}.transport.memory"]
     assert any(top(name) == "livekit" for name in seen[f"{HARNESS}.clients.livekit_agent"])
@@ -267,6 +370,7 @@ def late():
     [
         (f"{HARNESS}.worker", NOT_IN_A_WORKER),
         (f"{MODEL}.machine", {"networkx", "aiohttp", HARNESS}),
+        (f"{MODEL}.acceptance", {"networkx", "asyncio", "socket", HARNESS}),
         (f"{HARNESS}.checks", NOT_IN_A_WORKER),
     ],
 )

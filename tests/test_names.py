@@ -307,7 +307,8 @@ def test_an_item_is_what_its_creation_said() -> None:
     assert names.fits(Echo("item.role", 3), "user", {"item": {"role": "user"}})
     assert fits(names, Echo("item.role", 3), "user", None)
     assert not fits(names, Echo("item.role", 3), "system", None)
-    assert not fits(names, Echo("item.role", 3), "system", {"item_id": "x"})
+    assert names.fits(Echo("item.role", 3), "user", {"item_id": "x"})
+    assert fits(names, Echo("item.role", 3), "user", None)
     assert fits(names, Echo("item.role", 4), "system", None)
     assert names.fits(Echo("item.role", 3), "system", {"item": {"role": "system"}})
 

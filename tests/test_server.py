@@ -1119,6 +1119,30 @@ def test_items_are_added_everywhere() -> None:
     assert kinds == {"first", "after", "behind", "root", "deleted", "changed"}
 
 
+def test_a_turn_that_the_client_commits_has_another_id_than_announced() -> None:
+    """The announced id is no item of the conversation, and nothing stands behind it."""
+    changes = {**BRIEF, "TRACK_BUFFER": 1, "TRACK_USERS": 1, "COMMITS": 1, "CREATES": 1}
+    drive = Drive.of(Machine(scope("commit", "a turn that is cut short", **changes).bounds)).by(
+        "network.open",
+        "server.session.created",
+        "user.takes_turn[0]",
+        "client.input_audio_buffer.append",
+        "client.input_audio_buffer.append",
+        "client.input_audio_buffer.commit",
+        "server.input_audio_buffer.committed.manual[0]",
+        "server.conversation.item.added.user[0]",
+        "server.conversation.item.done.user[0]",
+        "client.conversation.item.create[0]",
+        "server.conversation.item.added.created[2]",
+        "server.conversation.item.done.created[2]",
+    )
+    started, committed, added, done, behind, _ = (event for _, event in drive.said[1:])
+    assert started["item_id"] == "item_user_1"
+    assert committed["item_id"] == added["item"]["id"] == done["item"]["id"] == "item_user_2"
+    assert {event["previous_item_id"] for event in (committed, added, done)} == {None}
+    assert behind["previous_item_id"] == "item_user_2"
+
+
 # -- one by one -------------------------------------------------------------------------------
 
 
@@ -1455,6 +1479,45 @@ def test_an_active_response_is_named_by_its_id() -> None:
         "server.rejects.response.create",
     )
     assert "in progress: resp_1." in drive.said[-1][1]["error"]["message"]
+
+
+def test_a_response_that_is_to_come_is_named_by_the_id_that_it_will_have() -> None:
+    """A request is rejected before the response that stands in its way was created."""
+    changes = {"AGAIN": 1, "REQUESTS": 2, "RESPONSES": 3}
+    drive = Drive.of(Machine(rebounded(SCOPES["aside"], changes).bounds)).by(
+        *REPLY[:4],
+        "app.generate_reply.again",
+        "client.response.create",
+        "client.response.create.aside",
+        "server.reads.response.create",
+        "server.rejects.response.create",
+        "server.reads.response.create.aside",
+        "server.response.created.aside[0]",
+        "server.response.created.requested[1]",
+    )
+    error, aside, requested = (event for _, event in drive.said[-3:])
+    assert "in progress: resp_1." in error["error"]["message"]
+    assert (aside["response"]["id"], requested["response"]["id"]) == ("resp_2", "resp_1")
+
+
+def test_a_request_is_lost_with_its_socket() -> None:
+    """What was accepted on a socket that broke leaves neither its metadata nor its id."""
+    changes = {"TURNS": 2, "AGAIN": 1, "REQUESTS": 2, "RESPONSES": 3, "DISTURBANCES": 2}
+    drive = Drive.of(Machine(rebounded(SCOPES["reconnection"], changes).bounds)).by(
+        *REPLY[:4],
+        "app.generate_reply.again",
+        "client.response.create",
+        "server.reads.response.create",
+        "server.rejects.response.create",
+        "network.drops",
+        "client.connect",
+        *REPLY,
+    )
+    asked = [taken.sent["response"]["metadata"] for taken in drive.taken if taken.sent]
+    response = drive.said[-1][1]["response"]
+    assert len(asked) == 3
+    assert response["metadata"] == asked[2] not in asked[:2]
+    assert response["id"] == "resp_2"
 
 
 # -- an id that exists ------------------------------------------------------------------------

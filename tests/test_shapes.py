@@ -482,7 +482,7 @@ def test_mutants_are_made() -> None:
         ("spoken turn", "server.input_audio_buffer.committed", {"urgent": False, "when":
             "spoken == u + 1 and turn in (open, stopped)"}),
         ("rate limits", "server.rate_limits.updated", {"then": {}}),
-        ("failed response", "server.gives.up.failed", {"when": "connection == ready"}),
+        ("failed response", "server.response.done", {"when": "response[r] in (active, done)"}),
     ],
 )  # fmt: skip
 def test_a_rule_that_allows_more_is_noticed(
@@ -634,7 +634,7 @@ def test_neighbours_are_exactly_these() -> None:
 
 def test_neighbours_of_a_call_are_exactly_these() -> None:
     """A call has no content parts, and the arguments of one that is cut are closed too."""
-    seen = neighbours(Machine(scope("calls", "", **CALLS, **BARGE).bounds))
+    seen = neighbours(Machine(scope("calls", "", **{**CALLS, **BARGE}).bounds))
     assert seen == {
         "": {CREATED},
         CREATED: {OPENED, DONE},
