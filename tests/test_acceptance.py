@@ -30,8 +30,8 @@ NAMES = sorted(path.stem for path in TRACES.glob("*.jsonl"))
 LOOSENESS = {
     "ga": 6.2,
     "beta": 9.5,
-    "beta-webrtc": 12.1,
-    "webrtc-sideband": 6.2,
+    "beta-webrtc": 12.4,
+    "webrtc-sideband": 6.55,
     "azure-voice-live": 5.4,
 }
 """Mean number of server event types that the model accepts at a step, rounded up, by dialect."""

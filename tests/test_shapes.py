@@ -462,6 +462,14 @@ def test_nothing_beside_a_shape_is_a_walk(shape: str) -> None:
     assert accepted == made.allowed()
 
 
+@pytest.mark.parametrize("place", [3, 4, 5])
+def test_nothing_comes_between_a_commit_and_its_item(place: int) -> None:
+    """From speech_stopped to the item's done the events are adjacent: traces 6."""
+    found, turn = walker("spoken turn, transcribed early"), (STARTED, HEARD, *TURN[1:])
+    assert found.followed((SESSION, *turn[:place], TRANSCRIBED)) == place + 1
+    assert found.accepts((SESSION, *turn, TRANSCRIBED))
+
+
 def test_mutants_are_made() -> None:
     """Three events have three of each kind of neighbours, fewer where one has no successor."""
     made = list(mutants(("a", "b", "c")))

@@ -196,6 +196,9 @@ def test_an_effect_that_changes_nothing_is_left_out() -> None:
     found = resolved(COUNTS, same)
     assert [field.name for field in found.fields] == ["a"]
     assert effects(found.rules[1]) == {"a": "a + 0"}
+    # also where only what is known of another field shows it
+    known = rule("user.known", then={"a": "a if door == shut else b", "b": "a"})
+    assert effects(resolved(COUNTS, known).rules[1]) == {"b": "a"}
     assert effects(found.rules[0]) == {"a": "a + 1"}
 
 
