@@ -204,8 +204,14 @@ def only(ids: Collection[str]) -> Callable[[Rule], bool]:
 def walker(shape: str) -> Walker:
     """The machine that a shape fits, with the hidden steps that it names."""
     made = SHAPES[shape]
-    machine = Machine(scope(shape, "", **made.bounds).bounds)
+    machine = machine_of(tuple(made.bounds.items()))
     return Walker(machine, only((*ASKED, *made.hidden)))
+
+
+@cache
+def machine_of(bounds: tuple[tuple[str, int], ...]) -> Machine:
+    """The machine under some bounds; several shapes share one."""
+    return Machine(scope("shape", "", **dict(bounds)).bounds)
 
 
 SHAPES: dict[str, Shape] = {
