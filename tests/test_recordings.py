@@ -658,6 +658,13 @@ def _playout(recording: Recording) -> bool | None:
     return bool(names) and names == pairs[: len(names)] if ends else None
 
 
+def _parts_without_text(recording: Recording) -> bool | None:
+    parts = [
+        line.event["part"] for line in recording.server if line.type == "response.content_part.done"
+    ]
+    return all_of([part["text"] == "" for part in parts if part["type"] == "text"])
+
+
 def _item_at_speech(recording: Recording) -> bool | None:
     committed = after(recording, "input_audio_buffer.committed")
     return all_of([n == ADDED for n in after(recording, STARTED)] + [n != ADDED for n in committed])
@@ -728,6 +735,7 @@ EVIDENCE: dict[str, Holds] = {
     "rate_limits_after_created": _limits_after_created,
     "no_audio_deltas": _no_audio_deltas,
     "output_audio_buffer": _playout,
+    "part_done_without_text": _parts_without_text,
     "conversation_created": lambda recording: (
         after(recording, "session.created") == ["conversation.created"]
     ),

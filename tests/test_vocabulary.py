@@ -113,9 +113,6 @@ def test_out_of_scope() -> None:
     """What the model leaves out is known one by one."""
     assert out_of_scope() == {
         "output_audio_buffer.clear": "WebRTC and SIP only",
-        "output_audio_buffer.started": "WebRTC and SIP only",
-        "output_audio_buffer.stopped": "WebRTC and SIP only",
-        "output_audio_buffer.cleared": "WebRTC and SIP only",
         "input_audio_buffer.dtmf_event_received": "SIP only",
         "conversation.item.created": "beta only: conversation.item.added in GA",
         "transcription_session.update": "beta only",
