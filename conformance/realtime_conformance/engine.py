@@ -23,7 +23,7 @@ from realtime_conformance.checks.interface import Check
 from realtime_conformance.explorer import Explorer, Found
 from realtime_conformance.ledger import Ledger
 from realtime_conformance.pool import Interpreter, Pool, Setup
-from realtime_conformance.scenario import DRIVEN, Scenario, scope_of
+from realtime_conformance.scenario import Scenario, scope_of
 from realtime_protocol.bounds import PROFILES, Scope, below
 from realtime_protocol.graph import enumerate_graph
 from realtime_protocol.machine import Machine
@@ -61,7 +61,7 @@ class Plan:
         if self.profile not in PROFILES:
             expected = ", ".join(PROFILES)
             raise ValueError(f"unknown profile {self.profile!r}; expected one of {expected}")
-        names = self.scopes or DRIVEN
+        names = self.scopes or PROFILES[self.profile].scopes
         return [scope_of(self.profile, name, self.changes) for name in names]
 
     def scenario(self, found: Found, scope: str) -> Scenario:

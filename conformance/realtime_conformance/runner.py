@@ -10,8 +10,6 @@ Laws:
 
 from __future__ import annotations
 
-import asyncio
-import json
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple
 
@@ -28,28 +26,20 @@ from realtime_conformance.clock import (
 from realtime_conformance.evidence import Witness
 from realtime_conformance.history import Entry, Evidence, History, Phase
 from realtime_conformance.server import ReferenceServer
-from realtime_conformance.speaker import SAMPLE_RATE, Speaker
-from realtime_conformance.transport.memory import MemorySession
-from realtime_protocol.bounds import UNIT_MS, Scope, one_more_turn
+from realtime_conformance.speaker import SAMPLE_RATE
+from realtime_conformance.stage import Doing, Stage
+from realtime_protocol.bounds import Scope, one_more_turn
 from realtime_protocol.machine import Machine, Step
 from realtime_protocol.messages import readings
+from realtime_protocol.rule import Rule
 from realtime_protocol.state import State
+from realtime_protocol.vocabulary import EVENTS
 
 FRESH_STEPS = 100
 """Steps after which a fresh turn counts as never ending."""
 
 FRESH_SECONDS = 60.0
 """Virtual seconds after which a fresh turn, or the closing of a session, counts as hanging."""
-
-SPEECH_SECONDS = 0.1
-"""Sound that the microphone picks up before VAD announces speech."""
-
-SAMPLES_PER_UNIT = SAMPLE_RATE * UNIT_MS // 1000
-"""Samples in one unit of playout."""
-
-
-class NoConnection(Exception):
-    """The client did not open its connection when it was started."""
 
 
 class BadChoice(ValueError):
@@ -137,7 +127,7 @@ class LiveRun:
         self._witness.__enter__()
         self._time = VirtualTime()
         self._run = _Run(bench, self._time.loop, self._witness)
-        self._time.run(self._connected())
+        self._time.run(self._run.stage.begin())
 
     @property
     def ended(self) -> bool:
@@ -166,9 +156,6 @@ class LiveRun:
         self._witness.settle_up(outcome.history)
         return outcome
 
-    async def _connected(self) -> None:
-        self._run.connect()
-
 
 class _Run:
     """One run in the making."""
@@ -184,28 +171,17 @@ class _Run:
         self.bursts = bench.bursts
         self.in_burst = False
         self.server = ReferenceServer(self.machine)
-        self.speaker = Speaker(self._speaker_act)
-        self.http = MemorySession(self._opened, self._received)
-        self.seen: list[tuple[str, Any]] = []
+        self.stage = Stage(self.machine, loop, witness, bench.make_client)
         self.unread: list[int] = []
-        self.samples = 0
-        self.witness = witness
         loop.set_exception_handler(witness.loop_exception)
         witness.position = lambda: len(self.history.entries)
-        self.starting: asyncio.Task[None] | None = None
 
     async def make(self, choices: Sequence[int], prefer: Preference) -> Outcome:
         """The whole run."""
-        self.connect()
+        await self.stage.begin()
         await self.guard(self._main(choices, prefer))
         await self.guard(self.finish())
         return self.outcome()
-
-    def connect(self) -> None:
-        """Make the client; not before, so that it sees the running loop and its own context."""
-        muted = not self.machine.bounds["SPEAKER"]
-        seams = Seams(self.http, self.speaker, muted=muted)
-        self.client: Client = self.bench.make_client(seams)
 
     async def guard(self, part: Coroutine[Any, Any, None]) -> None:
         """Await a part of the run; a client that does not come to rest ends it."""
@@ -215,8 +191,8 @@ class _Run:
             self.history.hang, self.history.stopped = str(error), True
 
     async def finish(self) -> None:
-        """Take a fresh turn, unless the run ended early, and close the session."""
-        if not self.history.stopped:
+        """Take a fresh turn, unless the run ended early or the session is over, and close it."""
+        if not self.history.stopped and not self._is_over():
             await self._fresh_turn()
         if not self.history.hang:
             await self._close()
@@ -243,16 +219,20 @@ class _Run:
 
     def options(self) -> tuple[Option, ...]:
         """What the environment can do at the node, in the order of the rules."""
-        rules = self.machine.rules
-        enabled = self.machine.environment(self.state)
-        if self.loop.next_deadline() is None:
-            enabled = [number for number in enabled if rules[number].actor != "clock"]
+        enabled = [n for n in self.machine.environment(self.state) if self._can_be_done(n)]
         if self.in_burst:
             enabled = [number for number in enabled if self._delivers(number)]
         options = [Option(number) for number in enabled]
         if self.bursts:
             options += [Option(n, True) for n in enabled if self._delivers(n) and self._followed(n)]
         return tuple(options)
+
+    def _can_be_done(self, number: int) -> bool:
+        """Whether the client is where a step needs it: a deadline is set, a handshake waits."""
+        rule = self.machine.rules[number]
+        if rule.event == "deadline":
+            return self.loop.next_deadline() is not None
+        return bool(self.stage.gate) if rule.event in ("open", "refuse") else True
 
     def _delivers(self, number: int) -> bool:
         rule = self.machine.rules[number]
@@ -283,95 +263,77 @@ class _Run:
 
     async def _take(self, number: int, burst: bool = False) -> None:
         rule = self.machine.rules[number]
-        if rule.actor == "user":
-            # the sound has to reach the server before VAD can hear it
-            self._attempt(lambda: self.client.hear(SPEECH_SECONDS))
+        if rule.actor == "user" and rule.event in EVENTS:
+            # the sound has to reach the server before turn detection can announce it
+            self.stage.hear()
             await self._rest()
         before, after = self.state, self.machine.after(self.state, Step(number))
         entry = self._record(Step(number), rule.event, before, after)
         entry.burst = burst
         if rule.reads:
             entry.answers = self.unread.pop(0)
+        self._lose(rule)
         self.state = after
-        await self._act(number, entry)
+        await self._act(rule, entry)
         if not burst:
             await self._rest()
 
-    async def _act(self, number: int, entry: Entry) -> None:
-        rule = self.machine.rules[number]
-        if rule.actor in ("server", "user"):
-            text = self.server.spell(rule, entry.before, entry.after, self.loop.time())
-            if text is not None:
-                entry.message = text
-                assert self.http.socket is not None
-                self.http.socket.deliver(text)
-        elif rule.actor == "app":
-            self._attempt(getattr(self.client, rule.event))
-        elif rule.actor == "speaker":
-            await self._playout(rule.event)
-        elif rule.actor == "clock":
-            due = self.loop.next_deadline()
-            assert due is not None
-            await self.loop.advance_to(due)
-        else:
-            await self._start()
+    async def _act(self, rule: Rule, entry: Entry) -> None:
+        if rule.actor == "user" and rule.event not in EVENTS:
+            self.stage.hear()
+            return
+        if rule.actor not in ("server", "user"):
+            await self.stage.act(rule, self._call_of(rule))
+            return
+        self.server.beta = self.stage.beta
+        text = self.server.spell(rule, entry.before, entry.after, self.loop.time())
+        if text is not None:
+            entry.message = text
+            self.stage.deliver(text)
 
-    async def _playout(self, event: str) -> None:
-        if event == "play":
-            step = self.machine.bounds["STEP"]
-            self.speaker.play(step * SAMPLES_PER_UNIT)
-            await self.loop.advance(step * UNIT_MS / 1000)
-        else:
-            self.speaker.report()
+    def _call_of(self, rule: Rule) -> str:
+        """The id of the function call that a step is about; empty if it is about none."""
+        return self.server.names.ids.get(("call", rule.at.get("m", -1)), "")
 
-    async def _start(self) -> None:
-        self.starting = self.loop.create_task(self.client.start())
-        await self.loop.settle()
-        if self.http.socket is None:
-            failure = self.starting.exception() if self.starting.done() else None
-            came = f"{type(failure).__name__}: {failure}" if failure else "no call"
-            raise NoConnection(
-                f"expected the client to open a WebSocket when it starts, got {came}"
-            )
-
-    def _attempt(self, act: Callable[[], object]) -> None:
-        try:
-            act()
-        except Exception as error:
-            self.witness.add("raised", f"{type(error).__name__}: {error}")
+    def _lose(self, rule: Rule) -> None:
+        """What the end of a socket takes with it is never read."""
+        if rule.clears:
+            self.unread.clear()
+            self.server.inbox.clear()
 
     async def _rest(self) -> None:
         await self.loop.settle()
-        seen, self.seen = self.seen, []
-        for act, message in seen:
-            self._match(act, message)
+        for doing in self.stage.taken():
+            self._match(doing)
 
-    def _match(self, act: str, message: Any) -> None:
+    def _match(self, doing: Doing) -> None:
         if self.history.stopped:
             return
-        step, slot = self._explained(act, message)
+        step, slot = self._explained(doing)
         if step is None:
             self.history.stopped = True
-            self._record(None, act, self.state, self.state, slot, message)
+            self._record(None, doing.act, self.state, self.state, slot, doing.message)
             return
         rule = self.machine.rules[step.rule]
         after = self.machine.after(self.state, step)
-        self._record(step, act, self.state, after, slot, message)
+        self._record(step, doing.act, self.state, after, slot, doing.message)
+        self._lose(rule)
         if rule.sends:
             self.unread.append(len(self.history.entries) - 1)
-            self.server.inbox.append(message)
-            self.server.learn(rule, slot, message)
+            self.server.inbox.append(doing.message)
+            self.server.learn(rule, slot, doing.message)
         self.state = after
 
-    def _explained(self, act: str, message: Any) -> tuple[Step | None, int]:
+    def _explained(self, doing: Doing) -> tuple[Step | None, int]:
         """The rule that explains an act of the client, if one does, and the slot that it names."""
-        machine, state = self.machine, self.state
-        if message is None:
-            return machine.match(state, act, 0, 0), 0
+        machine, state, names = self.machine, self.state, self.server.names
+        if doing.message is None:
+            slot = names.slot("call", doing.call) or 0
+            return machine.match(state, doing.act, slot, 0), slot
         slot = 0
-        for reading in readings(machine, self.server.names, state, message):
+        for reading in readings(machine, names, state, doing.message):
             slot = reading.slot
-            step = machine.match(state, act, slot, reading.argument)
+            step = machine.match(state, doing.act, slot, reading.argument)
             if step is not None:
                 return step, slot
         return None, slot
@@ -395,41 +357,30 @@ class _Run:
             before,
             after,
             self.loop.time(),
-            self.speaker.played * 1000 / SAMPLE_RATE,
+            self.stage.speaker.played * 1000 / SAMPLE_RATE,
             self.server.responses,
             message,
         )
         self.history.entries.append(entry)
         return entry
 
-    def _opened(self, headers: Any) -> None:
-        self.server.beta = "realtime=v1" in headers.get("OpenAI-Beta", "")
+    # the fresh turn and the end
 
-    def _received(self, text: str) -> None:
-        message = json.loads(text)
-        event = str(message.get("type", ""))
-        self.seen.append((event, message))
-
-    def _speaker_act(self, act: str, samples: int) -> None:
-        if act != "capture":
-            self.samples = 0
-            self.seen.append((act, None))
-            return
-        self.samples += samples
-        delta = self.machine.bounds["DELTA"] * SAMPLES_PER_UNIT
-        while self.samples >= delta:
-            self.samples -= delta
-            self.seen.append((act, None))
+    def _is_over(self) -> bool:
+        """Whether the app has closed the session, or the server has said that there is none."""
+        leaving = self.machine.value(self.state, "leaving")
+        closing = leaving == self.machine.code("leaving", "closing")
+        return closing or bool(self.machine.value(self.state, "fatal"))
 
     async def _fresh_turn(self) -> None:
         """One turn more, along one straight way; it succeeds when all of its audio was played."""
         self.state = self.bench.fresh.adopt(self.machine, self.state)
         self.phase, self.machine = "fresh", self.bench.fresh
         self.history.fresh_tried = True
-        self.server.machine = self.machine
+        self.server.machine = self.stage.machine = self.machine
         limit = self.loop.time() + FRESH_SECONDS
         for _ in range(FRESH_STEPS):
-            going_on = self.machine.progress(self.state)
+            going_on = [n for n in self.machine.progress(self.state) if self._can_be_done(n)]
             if not going_on and self._fresh_done():
                 self.history.fresh_done = True
                 return
@@ -443,7 +394,8 @@ class _Run:
 
     def _next_of_fresh(self, going_on: list[int]) -> int | None:
         """The first step; it is the user who takes the fresh turn, not the app."""
-        return next((n for n in going_on if self.machine.rules[n].actor != "app"), None)
+        rules = self.machine.rules
+        return next((n for n in going_on if rules[n].id != "app.generate_reply"), None)
 
     def _fresh_done(self) -> bool:
         machine, bounds = self.machine, self.machine.bounds
@@ -467,13 +419,15 @@ class _Run:
         return True
 
     async def _close(self) -> None:
-        closing = self.loop.create_task(self.client.close())
+        closing = self.stage.close()
         limit = self.loop.time() + FRESH_SECONDS
         await self.loop.settle()
         while not closing.done():
-            if not await self._wait(limit):
+            due = self.loop.next_deadline()
+            if due is None or due > limit:
                 self.history.hang = "closing the session did not end"
                 return
+            await self.loop.advance_to(due)
         error = closing.exception()
         if error is not None:
             self.history.evidence.append(

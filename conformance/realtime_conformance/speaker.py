@@ -32,7 +32,7 @@ class Speaker:
     """One playback segment after another, in samples."""
 
     observe: Callable[[str, int], None]
-    """Told of every act of the client: `capture`, `flush` or `clear`, and its samples."""
+    """Told of every act of the client, such as `capture` or `clear`, and of its samples."""
     listener: SpeakerListener | None = None
     captured: int = 0
     played: int = 0
@@ -41,6 +41,7 @@ class Speaker:
     """How the segment that is played was ended; empty while it is open, or if there is none."""
     waiting: list[int] = attrs.field(factory=list)
     """Samples of the segments behind it; the last one is being captured if `open`."""
+    paused: bool = False
 
     def capture(self, samples: int) -> None:
         """The client hands over `samples` of audio."""
@@ -66,12 +67,24 @@ class Speaker:
         """The client drops what has not been played and ends what was captured."""
         if self.open or self.ending:
             self.ending = "cleared"
-        self.open = False
+        self.open = self.paused = False
         self.observe("clear", 0)
 
+    def pause(self) -> None:
+        """The client holds playout where it is; nothing happens if it is held already."""
+        if not self.paused:
+            self.paused = True
+            self.observe("pause", 0)
+
+    def resume(self) -> None:
+        """The client lets playout go on; nothing happens if it goes on already."""
+        if self.paused:
+            self.paused = False
+            self.observe("resume", 0)
+
     def play(self, samples: int) -> None:
-        """Playout advances by `samples`, or by what is left; what was cleared is not played."""
-        if self.ending == "cleared":
+        """Playout advances by `samples`, or by what is left, unless it is cleared or paused."""
+        if self.ending == "cleared" or self.paused:
             return
         advance = min(samples, self.captured - self.played)
         first = self.played == 0 and advance > 0

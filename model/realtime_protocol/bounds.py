@@ -54,6 +54,7 @@ NOTHING_BUT_AUDIO: Mapping[str, int] = {
     "TURNS": 1,  # replies that are begun
     "RESPONSES": 1,
     "OUTPUTS": 1,  # items of one response
+    "LATER_OUTPUTS": 0,  # items of a response after the first; 0 for as many as of the first
     "PARTS": 1,  # content parts of one message
     "USERS": 1,  # spoken turns whose items are told apart, those that interrupt included
     "TRACK_USERS": 0,  # the user's items can be named later
@@ -79,14 +80,15 @@ NOTHING_BUT_AUDIO: Mapping[str, int] = {
     "PAUSES": 0,
     "STUCK": 0,
     # the session and its turns
-    "UPDATES": 4,
+    "UPDATES": 4,  # session.update messages in flight
     "VOICES": 0,
     "VAD": 1,
     "CREATE_RESPONSE": 1,
     "INTERRUPT_RESPONSE": 1,
     "TRACK_BUFFER": 0,
     "COMMITS": 0,
-    "CLEARS": 0,
+    "CLEARS": 2,
+    "CLEARINGS": 0,
     "NUDGES": 0,
     "TRANSCRIPTION": 0,
     "EARLY_ASR": 0,
@@ -107,6 +109,7 @@ NOTHING_BUT_AUDIO: Mapping[str, int] = {
     "DISTURBANCES": 1,
     "INTERRUPTIONS": 1,
     "TICKS": 1,
+    "WAITS": 0,
     "HANDLES": 0,
     "AGAIN": 0,
     "CONTEXTS": 0,
@@ -152,7 +155,7 @@ SWITCHES = (
     "AUDIO_OUT", "TEXT_OUT", "CALL_OUT", "MCP_OUT", "BURST", "FULL", "RATE_LIMITS", "SPEAKER",
     "STUCK", "VOICES", "VAD", "CREATE_RESPONSE", "INTERRUPT_RESPONSE", "TRACK_BUFFER",
     "TRACK_USERS", "TRANSCRIPTION", "EARLY_ASR", "SEGMENTS", "DEAF", "CANCEL_BY_ID", "HANDLES",
-    "AGAIN", "CONTEXTS", "REMOVALS", "CHANGES", "TOOLS", "OPTIONS", "HANDOVERS", "CLOSES", "FATALS",
+    "AGAIN", "CONTEXTS", "REMOVALS", "CHANGES", "TOOLS", "OPTIONS", "HANDOVERS", "CLOSES", "FATALS", "CLEARINGS",
     "CONVERSATION_CREATED", "SILENT_EXPIRY", "CANCEL_HITS_NEXT", "LATE_DELTAS", "ITEM_DONE",
     "USER_DONE", "CREATED_DONE", "LIMITS_EARLY", "PART_TEXT", "AUDIO_DELTAS", "SIDEBAND",
     "RECORDED",
@@ -222,8 +225,7 @@ def audio_reply(**changes: int) -> Scope:
     )
 
 
-BRIEF = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1, "CANCELS": 1,
-         "TRUNCATES": 1, "DELETES": 1}  # fmt: skip
+BRIEF = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1}
 """One of everything, for scopes that are about something else than the message."""
 
 TEXT = {**BRIEF, "AUDIO_OUT": 0, "TEXT_OUT": 1, "TEXTS": 1, "SPEAKER": 0}
@@ -259,7 +261,16 @@ _SCOPES = (
     scope(
         "two-items",
         "one response with a message and a second message or a call, closed in both orders",
-        **{**BRIEF, "OUTPUTS": 2, "CALL_OUT": 1, "CALLS_FROM": 2, "TICKS": 0},
+        **{
+            **BRIEF,
+            "RESPONSES": 2,
+            "OUTPUTS": 2,
+            "LATER_OUTPUTS": 1,
+            "CALL_OUT": 1,
+            "CALLS_FROM": 2,
+            "ARGUMENTS": 1,
+            "TICKS": 0,
+        },
     ),
     scope(
         "two-parts",
@@ -318,7 +329,7 @@ _SCOPES = (
             "VAD": 0,
             "TRACK_BUFFER": 1,
             "COMMITS": 1,
-            "CLEARS": 1,
+            "CLEARINGS": 1,
             "TRACK_USERS": 1,
             "USERS": 1,
             "TRANSCRIPTION": 1,
@@ -350,7 +361,6 @@ _SCOPES = (
             "REQUESTS": 2,
             "AGAIN": 1,
             "CANCEL_BY_ID": 1,
-            "CANCELS": 2,
             "TRIES": 2,
             "REFUSED": 1,
             "DISTURBANCES": 2,
@@ -368,7 +378,6 @@ _SCOPES = (
         "what the app changes while a reply is under way: context, instructions, tools, options",
         **{
             **TEXT,
-            "UPDATES": 2,
             "VOICES": 1,
             "CREATES": 2,
             "PLACES": 1,
@@ -388,9 +397,11 @@ _SCOPES = (
         "another agent takes over, or the session is closed, while a reply is heard",
         **{
             **BRIEF,
-            "UPDATES": 2,
             "CHANGES": 1,
             "HANDOVERS": 1,
+            "TRACK_USERS": 1,
+            "USERS": 2,
+            "CREATES": 1,
             "CLOSES": 1,
             "RESPONSES": 2,
             "AGAIN": 1,
@@ -408,6 +419,7 @@ _SCOPES = (
         **{
             **BRIEF,
             "SOCKETS": 2,
+            "WAITS": 2,
             "DROPS": 1,
             "REFUSALS": 1,
             "EXPIRIES": 1,
@@ -478,6 +490,8 @@ def one_more_turn(scope: Scope) -> dict[str, int]:
     bounds = dict(scope.bounds)
     for name in ("TURNS", "RESPONSES"):
         bounds[name] += 1
+    # a turn of the run may still wait for the app to ask for its reply
+    bounds["RESPONSES"] += 1 - bounds["CREATE_RESPONSE"]
     bounds["USERS"] += bounds["TRACK_USERS"]
     bounds.update(TRANSCRIPTS=1, AUDIO=1, STEP=bounds["DELTA"])
     return {**bounds, **sizes(bounds)}

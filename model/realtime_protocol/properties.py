@@ -1228,8 +1228,8 @@ EVENTUALLY: tuple[Property, ...] = (
         of="client",
         about="What the app asks for is requested, unless the socket ends.",
         source="livekit AgentSession.generate_reply",
-        given="asked == 1",
-        holds=f"asked == 0 or {ENDED_SOCKET}",
+        given="asked == yes",
+        holds=f"asked != yes or {ENDED_SOCKET}",
     ),
     Property(
         id="change-is-sent",

@@ -3,7 +3,9 @@
 Laws:
 - Nothing of livekit is patched; its public signatures say how to construct things, never its
   version.
-- The speaker keeps livekit's contract: one finish for each captured segment, no pause.
+- The speaker keeps livekit's contract: one finish for each captured segment, a pause only where it
+  says that it can.
+- What agent code awaits is a task of its own: an exception that it lets through is evidence.
 """
 
 from __future__ import annotations
@@ -12,10 +14,11 @@ import asyncio
 import functools
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any
 
-from realtime_conformance.clients.interface import MissingSeam, Seams
+from realtime_conformance.clients.interface import FUNCTION, MissingSeam, Seams, ToolFailed
+from realtime_conformance.setting import Setting
 from realtime_conformance.speaker import SAMPLE_RATE
 
 # the inference helper would look for a hosted service; nothing here needs one
@@ -23,7 +26,8 @@ os.environ.setdefault("OPENAI_API_KEY", "unused")
 
 try:
     from livekit import rtc
-    from livekit.agents import Agent, AgentSession
+    from livekit.agents import Agent, AgentSession, RunContext, function_tool
+    from livekit.agents.llm import ToolError
     from livekit.agents.voice import io
     from livekit.plugins import openai
 except ImportError as error:
@@ -58,7 +62,8 @@ class SpeakerOutput(io.AudioOutput):
         if accepts(io.AudioOutput.__init__, "label"):
             arguments["label"] = "simulated speaker"
         if accepts(io.AudioOutput.__init__, "capabilities"):
-            arguments["capabilities"] = io.AudioOutputCapabilities(pause=False)
+            can_pause = seams.setting.pauses
+            arguments["capabilities"] = io.AudioOutputCapabilities(pause=can_pause)
         super().__init__(**arguments)
         self._speaker = seams.speaker
         self._speaker.listener = self
@@ -76,6 +81,16 @@ class SpeakerOutput(io.AudioOutput):
     def clear_buffer(self) -> None:
         """The client stops playout."""
         self._speaker.clear()
+
+    def pause(self) -> None:
+        """The client holds playout."""
+        super().pause()
+        self._speaker.pause()
+
+    def resume(self) -> None:
+        """The client lets playout go on."""
+        super().resume()
+        self._speaker.resume()
 
     def started(self) -> None:
         """The speaker plays the first sample of a segment."""
@@ -116,7 +131,7 @@ class Microphone(io.AudioInput):
 
 
 def _realtime_model(seams: Seams) -> Any:
-    model = openai.realtime.RealtimeModel
+    model, setting = openai.realtime.RealtimeModel, seams.setting
     require(model.__init__, "base_url")
     require(model.__init__, "http_session")
     arguments: dict[str, Any] = {
@@ -125,54 +140,144 @@ def _realtime_model(seams: Seams) -> Any:
         "http_session": seams.http,
     }
     if accepts(model.__init__, "turn_detection"):
-        arguments["turn_detection"] = _server_vad()
+        arguments["turn_detection"] = _server_vad(setting) if setting.detects_turns else None
     if accepts(model.__init__, "max_session_duration"):
-        # a planned rotation is a reconnection, which this scope does not hold
-        arguments["max_session_duration"] = None
+        arguments["max_session_duration"] = setting.session_seconds
+    if not setting.audio:
+        require(model.__init__, "modalities")
+        arguments["modalities"] = ["text"]
     return model(**arguments)
 
 
-def _server_vad() -> Any:
+def _server_vad(setting: Setting) -> Any:
     from openai.types.beta.realtime.session import TurnDetection
 
-    return TurnDetection(type="server_vad", create_response=True, interrupt_response=True)
+    return TurnDetection(
+        type="server_vad",
+        create_response=setting.create_response,
+        interrupt_response=setting.interrupt_response,
+    )
+
+
+def _turns(setting: Setting) -> dict[str, Any]:
+    """Who detects turns, and what becomes of a false interruption, as the session takes it."""
+    detection = "realtime_llm" if setting.detects_turns else "manual"
+    if accepts(AgentSession.__init__, "turn_handling"):
+        # a pause is only for interruptions that may turn out to be false ones
+        resume = {"resume_false_interruption": setting.pauses}
+        return {"turn_handling": {"turn_detection": detection, "interruption": resume}}
+    found: dict[str, Any] = {}
+    if accepts(AgentSession.__init__, "turn_detection"):
+        found["turn_detection"] = detection
+    if accepts(AgentSession.__init__, "resume_false_interruption"):
+        found["resume_false_interruption"] = setting.pauses
+    return found
+
+
+def _tool(seams: Seams) -> Any:
+    """The app's function, which the scenario ends."""
+
+    async def look_up(context: RunContext[Any], city: str) -> str:  # noqa: ARG001
+        """Look up the weather in a city."""
+        try:
+            return await seams.carry_out(context.function_call.call_id)
+        except ToolFailed as error:
+            raise ToolError(str(error)) from error
+
+    return function_tool(look_up, name=FUNCTION)
 
 
 class LivekitAgent:
     """One `AgentSession`, from start to close."""
 
     def __init__(self, seams: Seams) -> None:
+        self._seams = seams
         self._microphone = Microphone()
         self._speaker = None if seams.muted else SpeakerOutput(seams)
-        arguments: dict[str, Any] = {"llm": _realtime_model(seams)}
+        self._model = _realtime_model(seams)
+        arguments: dict[str, Any] = {"llm": self._model, **_turns(seams.setting)}
         if accepts(AgentSession.__init__, "vad"):
             # the server detects turns; a local detector would add a second opinion
             arguments["vad"] = None
-        if accepts(AgentSession.__init__, "turn_handling"):
-            arguments["turn_handling"] = {"turn_detection": "realtime_llm"}
-        elif accepts(AgentSession.__init__, "turn_detection"):
-            arguments["turn_detection"] = "realtime_llm"
         self._session: AgentSession[Any] = AgentSession(**arguments)
+        self._tools = [_tool(seams)] if seams.setting.tools else []
+        self._agent = Agent(instructions="Be brief.", tools=self._tools)
+        self._newest: Any = None
+        self._acts: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
         """Start the agent and let it connect."""
         self._session.input.audio = self._microphone
         self._session.output.audio = self._speaker
-        await self._session.start(agent=Agent(instructions="Be brief."))
+        await self._session.start(agent=self._agent)
 
     def generate_reply(self) -> None:
         """Agent code asks for a reply."""
-        self._session.generate_reply()
+        self._newest = self._session.generate_reply()
+
+    def generate_reply_again(self) -> None:
+        """Agent code asks for another reply while one is under way."""
+        self._newest = self._session.generate_reply(instructions="Say it again.")
 
     def interrupt(self) -> None:
         """Agent code interrupts the session."""
         # the returned future is the client's own business: agent code seldom awaits it
         self._session.interrupt()
 
+    def interrupt_handle(self) -> None:
+        """Agent code interrupts one speech: the newest that it asked for, or the current one."""
+        handle = self._newest or self._session.current_speech
+        if handle is not None:
+            handle.interrupt()
+
     def hear(self, seconds: float) -> None:
         """The microphone picks up speech."""
         self._microphone.pick_up(seconds)
 
+    def commit_user_turn(self) -> None:
+        """Agent code ends a turn that is taken by hand."""
+        self._session.commit_user_turn()
+
+    def clear_user_turn(self) -> None:
+        """Agent code drops what was said since the last turn."""
+        self._session.clear_user_turn()
+
+    def update_chat_ctx(self) -> None:
+        """Agent code adds a message of the user to the context."""
+        context = self._agent.chat_ctx.copy()
+        context.add_message(role="user", content="I am in London.")
+        self._do(self._agent.update_chat_ctx(context))
+
+    def update_chat_ctx_remove(self) -> None:
+        """Agent code takes the oldest message of the user out of the context."""
+        context = self._agent.chat_ctx.copy()
+        said = [i for i in context.items if i.type == "message" and i.role == "user"]
+        context.items = [item for item in context.items if item not in said[:1]]
+        self._do(self._agent.update_chat_ctx(context))
+
+    def update_instructions(self) -> None:
+        """Agent code changes the instructions."""
+        self._do(self._agent.update_instructions("Be very brief."))
+
+    def update_tools(self) -> None:
+        """Agent code changes the tools."""
+        self._do(self._agent.update_tools([_tool(self._seams)]))
+
+    def update_options(self) -> None:
+        """Agent code changes an option of the session."""
+        self._model.update_options(speed=1.2)
+
+    def hand_over(self) -> None:
+        """Agent code hands over to another agent."""
+        self._agent = Agent(instructions="Be polite.", tools=self._tools)
+        self._session.update_agent(self._agent)
+
     async def close(self) -> None:
         """Close the session and wait for its end."""
         await self._session.aclose()
+
+    def _do(self, act: Coroutine[Any, Any, None]) -> None:
+        """Let agent code wait for an act, as a handler of its own would."""
+        task = asyncio.get_running_loop().create_task(act)
+        self._acts.add(task)
+        task.add_done_callback(self._acts.discard)

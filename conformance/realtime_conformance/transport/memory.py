@@ -1,24 +1,36 @@
 """An in-memory WebSocket: the client's end is what aiohttp hands out, the other end is ours.
 
 Laws:
-- Each direction is FIFO; nothing is lost, and nothing is delayed but by the event loop.
+- Each direction is FIFO; nothing is lost but by the end of the connection, and nothing is delayed
+  but by the event loop.
 - Only the part of aiohttp's interface that a client may use in public is there.
+- A handshake waits at the gate, if there is one, and may be refused there.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+ABNORMAL = 1006
+"""The close code of a connection that broke."""
 
 
 class MemorySocket:
-    """The client's end of one connection."""
+    """The client's end of one connection; `deliver`, `hang_up` and `drop` are the server's."""
 
-    def __init__(self, on_message: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        on_message: Callable[[str], None],
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
         self._on_message = on_message
+        self._on_close = on_close
         self._incoming: asyncio.Queue[aiohttp.WSMessage] = asyncio.Queue()
         self.closed = False
         self.close_code: int | None = None
@@ -26,6 +38,20 @@ class MemorySocket:
     def deliver(self, text: str) -> None:
         """The server's end: put one text frame on its way to the client."""
         self._incoming.put_nowait(aiohttp.WSMessage(aiohttp.WSMsgType.TEXT, text, None))
+
+    def hang_up(self, code: int, reason: str = "") -> None:
+        """The server's end: close; the client gets a close frame behind what is on its way."""
+        self._incoming.put_nowait(aiohttp.WSMessage(aiohttp.WSMsgType.CLOSE, code, reason))
+
+    def drop(self) -> None:
+        """The connection breaks: what is on its way to the client is lost."""
+        while not self._incoming.empty():
+            self._incoming.get_nowait()
+        self._end(ABNORMAL)
+
+    def _end(self, code: int) -> None:
+        self.closed, self.close_code = True, code
+        self._incoming.put_nowait(aiohttp.WSMessage(aiohttp.WSMsgType.CLOSED, None, None))
 
     async def send_str(self, data: str, compress: int | None = None) -> None:  # noqa: ARG002
         """Send one text frame to the server."""
@@ -38,15 +64,19 @@ class MemorySocket:
         if self.closed and self._incoming.empty():
             return aiohttp.WSMessage(aiohttp.WSMsgType.CLOSED, None, None)
         if timeout is None:
-            return await self._incoming.get()
-        return await asyncio.wait_for(self._incoming.get(), timeout)
+            message = await self._incoming.get()
+        else:
+            message = await asyncio.wait_for(self._incoming.get(), timeout)
+        if message.type is aiohttp.WSMsgType.CLOSE:
+            self.closed, self.close_code = True, message.data
+        return message
 
     async def close(self, *, code: int = 1000, message: bytes = b"") -> bool:  # noqa: ARG002
         """Close from the client's side; False if it was closed already."""
         if self.closed:
             return False
-        self.closed, self.close_code = True, code
-        self._incoming.put_nowait(aiohttp.WSMessage(aiohttp.WSMsgType.CLOSED, None, None))
+        self._end(code)
+        self._on_close()
         return True
 
     def exception(self) -> BaseException | None:
@@ -54,16 +84,29 @@ class MemorySocket:
         return None
 
 
+async def _open_gate() -> None:
+    """Let every handshake through at once."""
+
+
 class MemorySession:
-    """Stands where an `aiohttp.ClientSession` would: every `ws_connect` opens a memory socket."""
+    """Stands where an `aiohttp.ClientSession` would: every `ws_connect` opens a memory socket.
+
+    `on_open` gets the headers of each handshake that succeeds, `on_message` the text of each frame,
+    and `on_close` is told when the client closes a connection. `gate` is awaited before a handshake
+    succeeds; what it raises is what the client gets.
+    """
 
     def __init__(
         self,
         on_open: Callable[[Mapping[str, str]], None],
         on_message: Callable[[str], None],
+        on_close: Callable[[], None] = lambda: None,
+        gate: Callable[[], Awaitable[None]] = _open_gate,
     ) -> None:
         self._on_open = on_open
         self._on_message = on_message
+        self._on_close = on_close
+        self._gate = gate
         self.socket: MemorySocket | None = None
         self.closed = False
 
@@ -75,10 +118,53 @@ class MemorySession:
         **_: Any,
     ) -> MemorySocket:
         """Open a connection; the handshake's headers reach the server."""
-        self.socket = MemorySocket(self._on_message)
+        await self._gate()
+        self.socket = MemorySocket(self._on_message, self._on_close)
         self._on_open(headers or {})
         return self.socket
 
     async def close(self) -> None:
         """Nothing to release."""
         self.closed = True
+
+
+class Gate:
+    """Holds handshakes until they are let in or turned away, in the order in which they came."""
+
+    def __init__(self, on_knock: Callable[[], None]) -> None:
+        self._on_knock = on_knock
+        self._waiting: list[asyncio.Future[None]] = []
+
+    async def __call__(self) -> None:
+        """Wait for the decision about one handshake."""
+        knocking: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(knocking)
+        self._on_knock()
+        await knocking
+
+    def __bool__(self) -> bool:
+        """Whether a handshake waits."""
+        return any(not knocking.done() for knocking in self._waiting)
+
+    def admit(self) -> None:
+        """Let the oldest handshake succeed."""
+        self._next().set_result(None)
+
+    def refuse(self, status: int) -> None:
+        """Answer the oldest handshake with an HTTP status that is no success."""
+        self._next().set_exception(_refusal(status))
+
+    def _next(self) -> asyncio.Future[None]:
+        # a client may have given up the handshake of a future that is done
+        self._waiting = [knocking for knocking in self._waiting if not knocking.done()]
+        return self._waiting.pop(0)
+
+
+def _refusal(status: int) -> aiohttp.WSServerHandshakeError:
+    """What aiohttp raises for a handshake that is answered with `status`."""
+    nothing: CIMultiDictProxy[str] = CIMultiDictProxy(CIMultiDict())
+    url = URL("ws://realtime.invalid")
+    info = aiohttp.RequestInfo(url, "GET", nothing, url)
+    return aiohttp.WSServerHandshakeError(
+        info, (), status=status, message="Invalid response status", headers=nothing
+    )

@@ -18,10 +18,7 @@ FIELDS = (
     ),
     Field("sockets", "sockets that the client has asked for", limit="SOCKETS", initial=1,
           budget=True),
-    Field("updates", "session.update messages that the client has sent on this socket",
-          limit="UPDATES", budget=True),
-    Field("configured", "session.update messages that the server has answered", limit="UPDATES",
-          budget=True),
+    Field("updates", "session.update messages that the server has not answered", limit="UPDATES"),
     Field("wanted", "changes of the session that the app has asked for and the client not sent",
           limit="CHANGES"),
     Field("fatal", "the server has said that no session is to be had (quota, key)", limit="1"),
@@ -46,6 +43,7 @@ LOSES = {
     "asr[*]": "0",
     "buffer": "empty",
     "nudged": "0",
+    "unanswered": "0",
     "manual": "0",
     "barged": "0",
     "commits": "0",
@@ -55,7 +53,6 @@ LOSES = {
     "sounding[*]": "ended if this == started else this",
     "sent[*]": "0",
     "updates": "0",
-    "configured": "0",
     "listed_conversation": "0",
 }
 """What the end of a socket takes with it."""
@@ -103,7 +100,7 @@ RULES = (
         source="facts 7.4: no resume; livekit maximum session duration",
         confidence="inferred",
         when="connection == closed and sockets < SOCKETS",
-        then={"connection": "connecting", "sockets": "sockets + 1"},
+        then={"connection": "connecting", "sockets": "sockets + 1", "waits": "0"},
         permitted="fatal == 0 and leaving != closing",
     ),
     Rule(
@@ -152,7 +149,7 @@ RULES = (
         when=f"{OPEN} and updates < UPDATES",
         then={"updates": "updates + 1", "wanted": "max(wanted - 1, 0)"},
         permitted="argument == 0 or all(audio[m] == 0 for m in OUTS)",
-        within="(turns == 0 and updates + CHANGES < UPDATES) or wanted > 0 or sockets > 1",
+        within="connection == open or wanted > 0",
     ),
     Rule(
         id="server.session.updated",
@@ -163,7 +160,7 @@ RULES = (
         source="SDK session_updated_event.py; CAS, every session",
         confidence="documented",
         when=f"{LIVE} and (argument == 0 or all(audio[m] == 0 for m in OUTS))",
-        then={"configured": "configured + 1"},
+        then={"updates": "updates - 1"},
     ),
     Rule(
         id="server.rejects.session.update",
@@ -175,7 +172,7 @@ RULES = (
         source="openai-agents-python #1661, openai-python #2607; facts 7.3, 8 #22",
         confidence="observed",
         when=f"{LIVE} and argument == 1 and any(audio[m] > 0 for m in OUTS)",
-        then={"configured": "configured + 1"},
+        then={"updates": "updates - 1"},
     ),
     Rule(
         id="server.error.recoverable",

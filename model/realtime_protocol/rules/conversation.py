@@ -131,13 +131,13 @@ RULES = (
         source="SDK conversation_item_delete_event.py",
         confidence="documented",
         when=f"{OPEN} and {DISTURBED} and (m >= OUTS or output[m] >= opened)"
-        " and (m < OUTS or removal > 0) and deletes[m] < DELETES",
+        " and deletes[m] < DELETES",
         then={"deletes[m]": "deletes[m] + 1",
               "removal": "max(removal - 1, 0) if m >= OUTS else removal"},
         permitted="item[m] == present and deletes[m] == 0",
         within=f"(m < OUTS and {FIRST_CUT} and cut[m // OUTPUTS] == 1 and played[m] == 0"
         " and kind[m] == audio)"
-        " or (m >= OUTS and entry[m] == 0 and all(p >= m or p < OUTS or item[p] != present"
+        " or (m >= OUTS and removal > 0 and entry[m] == 0 and all(p >= m or p < OUTS or item[p] != present"
         " or deletes[p] > 0 for p in ITEMS))",
     ),
     Rule(
@@ -253,7 +253,8 @@ RULES = (
         when=f"{OPEN} and tool[m] in (returned, raised, missing, cancelled)"
         " and output[m] in (item_done, closed) and whole[m] == 1",
         then={"tool[m]": "answered", "sent[ANSWER + m]": "1",
-              "asked": "1 if tool[m] != cancelled and begun < RESPONSES else asked"},
+              "asked": "yes if tool[m] != cancelled and cut[m // OUTPUTS] == 0"
+              " and begun < RESPONSES else asked"},
         permitted=f"item[m] == present and {PLACE_FITS}",
         within="argument == 0",
     ),

@@ -32,6 +32,8 @@ FIELDS = (
     Field("manual", "the item that was committed last was committed by the client", limit="1"),
     Field("barged", "the speech that is heard began as a barge-in", limit="1"),
     Field("clears", "input_audio_buffer.clear messages sent", limit="CLEARS", budget=True),
+    Field("unanswered", "a turn that the server makes no reply to waits for the app to ask for one",
+          limit="1"),
 )  # fmt: skip
 
 ANNOUNCES = {"speech": "speaking", "turn": "open", "spoken": "spoken + 1"}
@@ -48,6 +50,7 @@ TAKEN = {
     "turn": "due if CREATE_RESPONSE == 1 and manual == 0 else none",
     "manual": "0",
     "spoken": "spoken if TRACK_USERS == 1 else 0",
+    "unanswered": "1 if CREATE_RESPONSE == 0 and manual == 0 else unanswered",
 }
 """The turn is taken up: a reply is due, where the server is to make one."""
 

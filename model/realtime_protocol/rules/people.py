@@ -11,24 +11,27 @@ Laws:
 
 from realtime_protocol.rule import Rule
 from realtime_protocol.rules.input_audio import ANNOUNCES
-from realtime_protocol.rules.words import BUSY, CALM, IDLE, LIVE, NEW_REPLY
+from realtime_protocol.rules.words import ACTIVE, BUSY, CALM, IDLE, LIVE, NEW_REPLY
 from realtime_protocol.state import Field
 
 RUNNING = f"(turns > 0 or RECORDED == 1) and {BUSY} and {CALM}"
 CUTS = {
     "cut[*]": "1 if response[i] in (active, done) and oob[i] == 0 else this",
-    "recalled": "1 if requested > 0 or asked == 1 else recalled",
+    "recalled": "1 if requested > 0 else recalled",
+    "asked": "withdrawn if asked == yes else asked",
 }
-"""The replies that are under way are interrupted, and so is one that is only requested."""
+"""The replies that are under way are interrupted, and so is one that is only asked for."""
 
 FIELDS = (
     Field("turns", "replies that were begun", limit="TURNS", budget=True),
     Field("interruptions", "interruptions so far", limit="INTERRUPTIONS", budget=True),
     Field("ticks", "deadlines that fell due by a step of the clock", limit="TICKS", budget=True),
+    Field("waits", "deadlines that fell due while nothing else could happen", limit="WAITS",
+          budget=True),
     Field("changes", "other things that the app did meanwhile", limit="DISTURBANCES", budget=True),
     Field("faults", "faults so far", limit="DISTURBANCES", budget=True),
     Field("committing", "manual commits that the app has asked for", limit="COMMITS"),
-    Field("clearing", "manual clears that the app has asked for", limit="CLEARS"),
+    Field("clearing", "manual clears that the app has asked for", limit="CLEARINGS"),
     Field("refusals", "handshakes refused", limit="REFUSALS", budget=True),
     Field("drops", "sockets dropped", limit="DROPS", budget=True),
     Field("expiries", "sessions expired", limit="EXPIRIES", budget=True),
@@ -62,8 +65,20 @@ RULES = (
         why="Agent code asks for a reply.",
         source="livekit AgentSession.generate_reply",
         confidence="documented",
-        when=f"{IDLE} and turns < TURNS and begun < RESPONSES",
-        then={"asked": "1", "turns": "turns + 1", **NEW_REPLY},
+        when=f"{IDLE} and unanswered == 0 and turns < TURNS and begun < RESPONSES",
+        then={"asked": "yes", "turns": "turns + 1", **NEW_REPLY},
+    ),
+    Rule(
+        id="app.answers_turn",
+        actor="app",
+        event="generate_reply",
+        why="Where turn detection creates no response, agent code asks for the reply to a turn.",
+        source="SDK realtime_audio_input_turn_detection.py, create_response; livekit "
+        "AgentSession.generate_reply",
+        confidence="documented",
+        when=f"{LIVE} and unanswered == 1 and turn == none and speech == silent and leaving == no"
+        f" and asked != yes and requested + pending == 0 and not {ACTIVE} and begun < RESPONSES",
+        then={"asked": "yes", "unanswered": "0", **NEW_REPLY},
     ),
     Rule(
         id="user.takes_turn",
@@ -95,9 +110,9 @@ RULES = (
         source="livekit AgentSession.commit_user_turn",
         confidence="documented",
         when=f"VAD == 0 and {LIVE} and turns > 0 and committing == 0 and commits == 0"
-        " and buffer == enough and clearing == 0 and leaving == no and asked == 0"
+        " and buffer == enough and clearing == 0 and leaving == no and asked != yes"
         " and spoken < USERS and begun + requested < RESPONSES",
-        then={"committing": "1", "asked": "1"},
+        then={"committing": "1", "asked": "yes"},
     ),
     Rule(
         id="app.clear_user_turn",
@@ -107,7 +122,7 @@ RULES = (
         why="The app drops what was said since the last turn.",
         source="livekit AgentSession.clear_user_turn",
         confidence="documented",
-        when=f"{LIVE} and turns > 0 and clears + clearing < CLEARS and {CALM}",
+        when=f"{LIVE} and turns > 0 and CLEARINGS == 1 and clears + clearing < CLEARS and {CALM}",
         then={"clearing": "clearing + 1", "changes": "changes + 1"},
     ),
     Rule(
@@ -128,8 +143,8 @@ RULES = (
             "interruptions": "interruptions + 1",
             "cut[*]": "1 if INTERRUPT_RESPONSE == 1 and response[i] in (active, done)"
             " and oob[i] == 0 else this",
-            "recalled": "1 if INTERRUPT_RESPONSE == 1 and (requested > 0 or asked == 1)"
-            " else recalled",
+            "recalled": "1 if INTERRUPT_RESPONSE == 1 and requested > 0 else recalled",
+            "asked": "withdrawn if INTERRUPT_RESPONSE == 1 and asked == yes else asked",
             "ending[*]": "turn_detected if INTERRUPT_RESPONSE == 1 and response[i] == active"
             " and oob[i] == 0 and this == running else this",
         },
@@ -168,6 +183,17 @@ RULES = (
         then={"ticks": "ticks + 1"},
     ),
     Rule(
+        id="clock.passes",
+        actor="clock",
+        event="deadline",
+        why="Without a connection nothing happens but what the client has put off.",
+        source="by definition: time moves only by a step of the clock or of the speaker",
+        confidence="documented",
+        when="connection == closed and leaving != closing and fatal == 0 and sockets < SOCKETS"
+        " and waits < WAITS",
+        then={"waits": "waits + 1"},
+    ),
+    Rule(
         id="app.generate_reply.again",
         actor="app",
         event="generate_reply_again",
@@ -175,9 +201,9 @@ RULES = (
         why="Agent code asks for another reply while one is under way.",
         source="livekit AgentSession.generate_reply",
         confidence="documented",
-        when=f"AGAIN == 1 and {RUNNING} and {LIVE} and asked == 0"
+        when=f"AGAIN == 1 and {RUNNING} and {LIVE} and asked != yes"
         " and begun + requested + (1 if turn != none else 0) < RESPONSES",
-        then={"asked": "1", "changes": "changes + 1"},
+        then={"asked": "yes", "changes": "changes + 1"},
     ),
     asks("update_chat_ctx", "CONTEXTS", "Agent code adds an item to the context.",
          {"context": "min(context + 1, CREATES)"}, "livekit Agent.update_chat_ctx"),
@@ -189,10 +215,9 @@ RULES = (
          {"wanted": "min(wanted + 1, CHANGES)"}, "livekit Agent.update_tools"),
     asks("update_options", "OPTIONS", "Agent code changes options of the session.",
          {"wanted": "min(wanted + 1, CHANGES)"}, "livekit RealtimeSession.update_options"),
-    asks("hand_over", "HANDOVERS", "Agent code hands over to another agent, which stops what is "
-         "said and brings instructions and tools of its own.",
-         {"wanted": "min(wanted + 1, CHANGES)", "cut[*]": CUTS["cut[*]"],
-          "recalled": CUTS["recalled"]}, "livekit AgentSession.update_agent"),
+    asks("hand_over", "HANDOVERS", "Agent code hands over to another agent, which brings "
+         "instructions and tools of its own; what is said is heard to its end.",
+         {"wanted": "min(wanted + 1, CHANGES)"}, "livekit AgentSession.update_agent"),
     asks("close", "CLOSES", "Agent code closes the session.",
          {"leaving": "closing", **CUTS}, "livekit AgentSession.aclose"),
 )  # fmt: skip

@@ -60,10 +60,11 @@ RULES = (
         id="client.speaker.clear",
         actor="client",
         event="clear",
-        why="On an interruption the client stops playout at once and drops what is buffered.",
+        why="On an interruption the client stops playout at once and drops what is buffered, and "
+        "it may when the session is over.",
         source="GUIDE, interruption and truncation; livekit AudioOutput.clear_buffer",
         confidence="documented",
-        when=f"{STOPS} or all(segment[m] in (none, finished) for m in OUTS)",
+        when=f"{STOPS} or fatal == 1 or all(segment[m] in (none, finished) for m in OUTS)",
         then={"segment[*]": "cleared if this in (open, flushed) else this", "paused": "0"},
         within="all(segment[m] not in (open, flushed) or cut[m // OUTPUTS] == 1 for m in OUTS)",
     ),

@@ -14,7 +14,8 @@ from realtime_protocol.rules.words import ACTIVE, CALM, LIVE, OPEN, RUNS
 from realtime_protocol.state import Field
 
 FIELDS = (
-    Field("asked", "the app wants a reply that the client has not requested yet", limit="1"),
+    Field("asked", "a reply that the app wants and the client has not requested: wanted, or "
+          "interrupted meanwhile", ("no", "yes", "withdrawn")),
     Field("requested", "response.create messages without a response.created", limit="REQUESTS"),
     Field("pending", "a response.create was read and its response.created is to come", limit="1"),
     Field("recalled", "the reply that is requested was interrupted before it began", limit="1"),
@@ -33,11 +34,14 @@ RULES = (
         actor="client",
         event="response.create",
         sends=True,
-        why="The client requests the reply that the app asked for, once.",
+        why="The client requests the reply that the app asked for, once. One that was interrupted "
+        "before need not be requested any more; if it is, it is cut.",
         source="SDK response_create_event.py; facts 7.1",
         confidence="documented",
-        when=f"{OPEN} and asked == 1 and requested < REQUESTS",
-        then={"asked": "0", "requested": "requested + 1"},
+        when=f"{OPEN} and asked != no and requested < REQUESTS",
+        then={"asked": "no", "requested": "requested + 1",
+              "recalled": "1 if asked == withdrawn else recalled"},
+        within="asked == yes",
     ),
     Rule(
         id="server.reads.response.create",

@@ -50,6 +50,9 @@ FIRST_DONE = {
 }
 """With the first `.done` of an item it is settled whether it is complete."""
 
+ANSWERABLE = "begun < RESPONSES"
+"""A reply to what a call gives back is within the bounds."""
+
 FIELDS = (
     Field("begun", "responses created", limit="RESPONSES"),
     Field("response", "a response", ("unused", "active", "done", "lost"), over=("RESPONSES",)),
@@ -118,7 +121,8 @@ def opens(
         source=source,
         confidence=confidence,
         when=f"{kind.upper()}_OUT == 1 and {when} and {OWN} and ending[{R}] == running"
-        f" and opened[{R}] == {O} and ({READY_NEXT})",
+        f" and opened[{R}] == {O} and ({READY_NEXT})"
+        f" and (LATER_OUTPUTS == 0 or {R} == 0 or {O} < LATER_OUTPUTS)",
         then={
             "output[m]": "opened",
             "kind[m]": kind,
@@ -190,7 +194,7 @@ RULES = (
         "call",
         "SDK response_output_item_added_event.py; facts 2.1 shapes 3 and 4",
         "A function call is opened, alone or behind a message.",
-        when=f"{O} + 1 >= CALLS_FROM",
+        when=f"{O} + 1 >= CALLS_FROM and {ANSWERABLE}",
     ),
     opens(
         "call",
@@ -198,7 +202,7 @@ RULES = (
         "The model calls a function that does not exist; that has to be answered too.",
         "inferred",
         suffix=".unknown",
-        when=f"{O} + 1 >= CALLS_FROM and unknown < MISSING",
+        when=f"{O} + 1 >= CALLS_FROM and {ANSWERABLE} and unknown < MISSING",
         then={"tool[m]": "missing", "unknown": "unknown + 1"},
     ),
     opens(
