@@ -18,6 +18,17 @@ from typing import Any
 
 from realtime_conformance.history import Evidence, History
 
+SLIPS = (
+    LookupError,
+    TypeError,
+    AttributeError,
+    NameError,
+    AssertionError,
+    ArithmeticError,
+    asyncio.InvalidStateError,
+)
+"""Exceptions that tell of a slip of the programmer, never of what happened to the program."""
+
 HARNESS_FAULTS = ("playback_finished called more times than playback segments were captured",)
 """Warnings of a client that say the harness broke its side of the contract."""
 
@@ -58,9 +69,9 @@ class Witness(logging.Handler):
             self.harness_fault = text
         if record.exc_info and record.exc_info[1] is not None:
             error = record.exc_info[1]
-            self.add("exception", f"{text}: {type(error).__name__}: {error}")
+            self.add("slip" if isinstance(error, SLIPS) else "exception", error, text)
         elif record.levelno >= logging.ERROR:
-            self.add("error", text)
+            self.add("error", None, text)
 
     def loop_exception(
         self,
@@ -68,11 +79,12 @@ class Witness(logging.Handler):
         context: dict[str, Any],
     ) -> None:
         """Take what the event loop reports."""
-        error = context.get("exception")
-        self.add("loop", f"{context.get('message')}: {type(error).__name__}: {error}")
+        self.add("loop", context.get("exception"), str(context.get("message")))
 
-    def add(self, kind: str, text: str) -> None:
-        """Note one piece of evidence."""
+    def add(self, kind: str, error: BaseException | None, text: str = "") -> None:
+        """Note one piece of evidence: an exception, a text, or both."""
+        told = "" if error is None else f"{type(error).__name__}: {error}"
+        text = ": ".join(part for part in (text, told) if part)
         clean = IDENTIFIER.sub(r"\1...", ADDRESS.sub("0x...", text)).splitlines()
         self.found.append(Evidence(kind, clean[0][:300] if clean else "", self.position()))
 

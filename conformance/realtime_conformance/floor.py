@@ -18,24 +18,23 @@ import gc
 import json
 import logging
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import attrs
 
 from realtime_conformance.clients.interface import Client, Seams
 from realtime_conformance.clock import VirtualLoop, run_virtual
-from realtime_conformance.speaker import SAMPLE_RATE, Speaker
+from realtime_conformance.setting import SESSION_SECONDS, Setting, setting_of
+from realtime_conformance.speaker import SAMPLE_RATE
+from realtime_conformance.stage import Stage
 from realtime_conformance.transport.memory import MemorySession
 from realtime_conformance.transport.websocket import LoopbackServer
 from realtime_protocol.bounds import UNIT_MS, Scope, one_more_turn
 
 if TYPE_CHECKING:
     from realtime_conformance.history import Entry, History
-
-SPEECH_SECONDS = 0.1
-"""Sound that the microphone picks up before VAD announces speech; as in a run."""
 
 CLOSING_SECONDS = 60.0
 """Virtual seconds after which the closing of a session counts as hanging; as in a run."""
@@ -50,17 +49,9 @@ REAL_LIMIT_SECONDS = 30.0
 """Real seconds after which a replay in real time is given up."""
 
 Kind = Literal[
-    "start",
-    "deliver",
-    "rest",
-    "hear",
-    "generate_reply",
-    "interrupt",
-    "play",
-    "report",
-    "deadline",
-    "close",
-]
+    "start", "network", "deliver", "rest", "hear", "app", "tool", "play", "report", "deadline",
+    "pass", "close",
+]  # fmt: skip
 
 
 class NotReplayable(ValueError):
@@ -90,18 +81,21 @@ class Echo(NamedTuple):
 class Act(NamedTuple):
     """One act of the environment.
 
-    `at` is when it was done, in seconds of the recorded run. `seconds` is how much sound is heard
-    or played. `text` is the wire event, and `echoes` what is to be replaced in it. An act that does
-    not rest is followed by the next one at once. A `muted` client is started without audio output.
+    `at` is when it was done, in seconds of the recorded run. `name` is what app, network or tool
+    does, and `call` the function call that a tool ends. `seconds` is how much is played or passes.
+    `text` is the wire event, and `echoes` what is to be replaced in it. An act that does not rest
+    is followed by the next one at once. A client is started with a `setting`.
     """
 
     kind: Kind
     at: float
+    name: str = ""
+    call: str = ""
     text: str = ""
     seconds: float = 0.0
     rests: bool = True
     echoes: tuple[Echo, ...] = ()
-    muted: bool = False
+    setting: Setting = Setting()
 
 
 @attrs.frozen
@@ -132,23 +126,22 @@ def acts_of(history: History) -> tuple[Act, ...]:
     """
     if history.hang:
         raise NotReplayable(f"expected a run that came to its end, got: {history.hang}")
-    if not history.stopped and not history.fresh_done:
+    if history.fresh_tried and not history.stopped and not history.fresh_done:
         raise NotReplayable("expected a run whose fresh turn ended, got one that waited in vain")
     steps = _playout_steps(history.machine.bounds)
     names: dict[str, Echo] = {}
-    acts: list[Act] = []
-    messages = 0
+    acts = [Act("start", 0.0, setting=setting_of(history.machine.bounds))]
+    messages, opened = 0, 0.0
     for entry in history.entries:
         if _is_message(entry):
             for path, name in _made_up(entry.message):
                 names.setdefault(name, Echo(name, messages, path))
             messages += 1
         elif entry.rule is not None and not entry.rule.is_client:
-            acts += _acts(entry, steps[entry.phase], names)
-    if not history.machine.bounds["SPEAKER"]:
-        acts = [act._replace(muted=act.kind == "start") for act in acts]
-    # the newest playout step may be the last entry, and it takes as long as it plays
-    ends = [act.at + (act.seconds if act.kind == "play" else 0.0) for act in acts]
+            opened = entry.time if entry.act == "open" else opened
+            acts += _acts(entry, steps[entry.phase], opened, names)
+    # the newest act may be one that takes time
+    ends = [act.at + act.seconds for act in acts]
     return (*acts, Act("close", max(ends, default=0.0)))
 
 
@@ -183,21 +176,26 @@ def _at(message: Any, path: Sequence[str]) -> Any:
     return message
 
 
-def _acts(entry: Entry, step: float, names: Mapping[str, Echo]) -> Iterator[Act]:
+def _acts(entry: Entry, step: float, opened: float, names: Mapping[str, Echo]) -> Iterator[Act]:
     """What the environment did in one step: one act, or the sound of speech and what VAD says."""
     assert entry.rule is not None
-    actor, at = entry.rule.actor, entry.time
+    actor, act, at = entry.rule.actor, entry.rule.event, entry.time
     if actor == "user":
-        yield Act("hear", at, seconds=SPEECH_SECONDS)
-    if actor in ("server", "user"):
+        yield Act("hear", at)
+    if actor == "server" or entry.message is not None:
         yield _delivery(entry, names)
     elif actor == "app":
-        yield Act("interrupt" if entry.rule.event == "interrupt" else "generate_reply", at)
-    elif entry.rule.event == "play":
+        yield Act("tool" if entry.call else "app", at, act, entry.call)
+    elif actor == "network":
+        yield Act("network", at, act)
+    elif act == "play":
         yield Act("play", at, seconds=step)
-    else:
-        kinds: dict[str, Kind] = {"network": "start", "speaker": "report", "clock": "deadline"}
-        yield Act(kinds[actor], at)
+    elif act in ("drained", "cleared"):
+        yield Act("report", at)
+    elif act == "rotate":
+        yield Act("pass", at, seconds=opened + SESSION_SECONDS - at)
+    elif act == "deadline":
+        yield Act("deadline", at)
 
 
 def _delivery(entry: Entry, names: Mapping[str, Echo]) -> Act:
@@ -205,89 +203,55 @@ def _delivery(entry: Entry, names: Mapping[str, Echo]) -> Act:
     if text is None:
         return Act("rest", entry.time)
     echoes = tuple(echo for name, echo in names.items() if json.dumps(name) in text)
-    return Act("deliver", entry.time, text, rests=not entry.burst, echoes=echoes)
+    return Act("deliver", entry.time, text=text, rests=not entry.burst, echoes=echoes)
 
 
-class _Socket(Protocol):
-    """The server's end of a connection."""
-
-    def deliver(self, text: str) -> None: ...
-
-
-class _Line(Protocol):
-    """What the client connects to; the socket is None until it does."""
-
-    @property
-    def socket(self) -> _Socket | None: ...
-
-
-class _Stage:
-    """The client of one replay, and everything that it touches."""
+class _Replay:
+    """One replay: the stage, and what the client has sent."""
 
     def __init__(self, acts: Sequence[Act]) -> None:
-        self.muted = any(act.muted for act in acts)
+        # what agent code lets through is a finding of the run; here it is only what it costs
+        self.stage = Stage(SAMPLE_RATE, lambda _: None)
+        self.setting = next((act.setting for act in acts if act.kind == "start"), Setting())
         self.sent: list[str] = []
-        self.doings = 0
-        """Acts of the client so far, on the wire and towards the speaker."""
-        self.speaker = Speaker(self._speaker_act)
-        self._tasks: list[asyncio.Task[None]] = []
-        self._line: _Line
-        self._client: Client
-
-    def enter(self, line: _Line, client: Client) -> None:
-        """Take the client that was made for this stage, and its line."""
-        self._line, self._client = line, client
 
     def received(self, text: str) -> None:
         """The server's end receives a message."""
-        self.doings += 1
         self.sent.append(text)
-
-    @property
-    def connected(self) -> bool:
-        """Whether the client has opened its connection."""
-        return self._line.socket is not None
+        self.stage.received(text)
 
     def do(self, act: Act) -> None:
         """Do one act to the client; nothing of it has run when this returns."""
+        stage = self.stage
         if act.kind == "deliver":
             self._deliver(act)
         elif act.kind == "play":
-            self.speaker.play(round(act.seconds * SAMPLE_RATE))
+            stage.speaker.play(round(act.seconds * SAMPLE_RATE))
         elif act.kind == "report":
-            self.speaker.report()
+            stage.speaker.report()
         elif act.kind == "start":
-            self._begin(self._client.start())
-        elif act.kind in ("hear", "generate_reply", "interrupt"):
-            self._call(act)
+            stage.start()
+        elif act.kind == "network":
+            self._network(act.name)
+        elif act.kind == "hear":
+            stage.hear()
+        elif act.kind == "app":
+            stage.app(act.name)
+        elif act.kind == "tool":
+            stage.tool(act.name, act.call)
 
-    def closing(self) -> asyncio.Task[None]:
-        """Begin to close the session."""
-        return self._begin(self._client.close())
-
-    def _begin(self, part: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = asyncio.get_running_loop().create_task(part)
-        self._tasks.append(task)
-        return task
-
-    def _call(self, act: Act) -> None:
-        # a call that raises is a finding of the run; here it is only what it costs
-        with suppress(Exception):
-            if act.kind == "hear":
-                self._client.hear(act.seconds)
-            elif act.kind == "interrupt":
-                self._client.interrupt()
-            else:
-                self._client.generate_reply()
+    def _network(self, act: str) -> None:
+        if act in ("open", "refuse") and not self.stage.line.gate:
+            raise Diverged("expected the client to begin a handshake, got none")
+        self.stage.network(act)
 
     def _deliver(self, act: Act) -> None:
         text = act.text
         for echo in act.echoes:
             text = text.replace(json.dumps(echo.name), json.dumps(self._name(echo)))
-        socket = self._line.socket
-        if socket is None:
+        if self.stage.line.socket is None:
             raise Diverged("expected the client to have opened its connection, got none")
-        socket.deliver(text)
+        self.stage.deliver(text)
 
     def _name(self, echo: Echo) -> str:
         if echo.message >= len(self.sent):
@@ -297,9 +261,6 @@ class _Stage:
             path = ".".join(echo.path)
             raise Diverged(f"expected {path} in message {echo.message}, got {name!r}")
         return name
-
-    def _speaker_act(self, act: str, samples: int) -> None:  # noqa: ARG002
-        self.doings += 1
 
 
 @contextmanager
@@ -334,22 +295,23 @@ async def _virtually(
     loop: VirtualLoop, acts: Sequence[Act], make_client: Callable[[Seams], Client]
 ) -> Replayed:
     loop.set_exception_handler(_ignore)
-    stage = _Stage(acts)
-    line = MemorySession(lambda _: None, stage.received)
-    stage.enter(line, make_client(Seams(line, stage.speaker, muted=stage.muted)))
+    replay = _Replay(acts)
+    stage = replay.stage
+    line = MemorySession(stage.accepted, replay.received, stage.hung_up, stage.knocked)
+    stage.enter(line, replay.setting, make_client)
     for act in acts:
         # deadlines that a run waited for leave no entry but the time of the next one
         if act.at > loop.time():
             await loop.advance_to(act.at)
-        stage.do(act)
-        if act.kind == "play":
+        replay.do(act)
+        if act.kind in ("play", "pass"):
             await loop.advance(act.seconds)
         elif act.kind == "deadline":
             await loop.advance_to(loop.next_deadline() or loop.time())
         if act.rests:
             await loop.settle()
-    await _closed(loop, stage.closing())
-    return Replayed(tuple(stage.sent), loop.time())
+    await _closed(loop, stage.close())
+    return Replayed(tuple(replay.sent), loop.time())
 
 
 async def _closed(loop: VirtualLoop, closing: asyncio.Task[None]) -> None:
@@ -390,25 +352,26 @@ def replay_real(
 async def _really(acts: Sequence[Act], make_client: Callable[[Seams], Client]) -> Replayed:
     began = time.perf_counter()
     asyncio.get_running_loop().set_exception_handler(_ignore)
-    stage = _Stage(acts)
-    async with LoopbackServer(lambda _: None, stage.received) as server:
-        seams = Seams(server.http, stage.speaker, server.url, stage.muted)
-        stage.enter(server, make_client(seams))
+    replay = _Replay(acts)
+    stage = replay.stage
+    async with LoopbackServer(
+        stage.accepted, replay.received, stage.hung_up, stage.knocked
+    ) as server:
+        stage.enter(server, replay.setting, make_client)
         now = 0.0
         for act in acts:
             await asyncio.sleep(max(act.at - now, 0.0))
             now = max(act.at, now)
-            stage.do(act)
+            replay.do(act)
             if act.rests:
                 await _quiet(stage)
-        await asyncio.wait([stage.closing()])
-    return Replayed(tuple(stage.sent), time.perf_counter() - began)
+        await asyncio.wait([stage.close()])
+    return Replayed(tuple(replay.sent), time.perf_counter() - began)
 
 
-async def _quiet(stage: _Stage) -> None:
-    """Wait until the client is connected and has said nothing for a while."""
-    looks, seen = 0, stage.doings
+async def _quiet(stage: Stage) -> None:
+    """Wait until the client has said nothing for a while."""
+    looks, seen = 0, stage.count
     while looks < QUIET_LOOKS:
         await asyncio.sleep(QUIET_SECONDS / QUIET_LOOKS)
-        heard = stage.doings != seen or not stage.connected
-        looks, seen = 0 if heard else looks + 1, stage.doings
+        looks, seen = 0 if stage.count != seen else looks + 1, stage.count

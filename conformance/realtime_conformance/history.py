@@ -46,6 +46,8 @@ class Entry:
     response: int
     message: Any = None
     answers: int | None = None
+    call: str = ""
+    """The id of the function call that the step is about."""
     burst: bool = False
 
     @property

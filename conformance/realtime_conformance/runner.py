@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import attrs
 
-from realtime_conformance.clients.interface import Client, Seams
+from realtime_conformance.clients.interface import Client, MissingSeam, Seams, needs
 from realtime_conformance.clock import (
     Deadlock,
     NeverAtRest,
@@ -26,9 +26,11 @@ from realtime_conformance.clock import (
 from realtime_conformance.evidence import Witness
 from realtime_conformance.history import Entry, Evidence, History, Phase
 from realtime_conformance.server import ReferenceServer
+from realtime_conformance.setting import SESSION_SECONDS, setting_of
 from realtime_conformance.speaker import SAMPLE_RATE
 from realtime_conformance.stage import Doing, Stage
-from realtime_protocol.bounds import Scope, one_more_turn
+from realtime_conformance.transport.memory import MemorySession
+from realtime_protocol.bounds import UNIT_MS, Scope, one_more_turn
 from realtime_protocol.machine import Machine, Step
 from realtime_protocol.messages import readings
 from realtime_protocol.rule import Rule
@@ -40,6 +42,18 @@ FRESH_STEPS = 100
 
 FRESH_SECONDS = 60.0
 """Virtual seconds after which a fresh turn, or the closing of a session, counts as hanging."""
+
+
+SAMPLES_PER_UNIT = SAMPLE_RATE * UNIT_MS // 1000
+"""Samples in one unit of playout."""
+
+
+TOOL = "tool_"
+"""What the acts by which a function of the app ends begin with."""
+
+
+class NoConnection(Exception):
+    """The client did not open its connection when it was started."""
 
 
 class BadChoice(ValueError):
@@ -127,7 +141,7 @@ class LiveRun:
         self._witness.__enter__()
         self._time = VirtualTime()
         self._run = _Run(bench, self._time.loop, self._witness)
-        self._time.run(self._run.stage.begin())
+        self._time.run(self._run.begin())
 
     @property
     def ended(self) -> bool:
@@ -171,17 +185,47 @@ class _Run:
         self.bursts = bench.bursts
         self.in_burst = False
         self.server = ReferenceServer(self.machine)
-        self.stage = Stage(self.machine, loop, witness, bench.make_client)
+        delta = self.machine.bounds["DELTA"] * SAMPLES_PER_UNIT
+        self.stage = Stage(delta, lambda error: witness.add("raised", error))
         self.unread: list[int] = []
+        self.opened = 0.0
+        """When the newest socket was opened, in seconds."""
         loop.set_exception_handler(witness.loop_exception)
         witness.position = lambda: len(self.history.entries)
 
     async def make(self, choices: Sequence[int], prefer: Preference) -> Outcome:
         """The whole run."""
-        await self.stage.begin()
+        await self.begin()
         await self.guard(self._main(choices, prefer))
         await self.guard(self.finish())
         return self.outcome()
+
+    async def begin(self) -> None:
+        """Make the client and start it; it comes to rest with its handshake under way.
+
+        Raises:
+            NoConnection: it has not begun to connect.
+            MissingSeam: it lacks a call that the scope needs.
+        """
+        stage = self.stage
+        line = MemorySession(stage.accepted, stage.received, stage.hung_up, stage.knocked)
+        stage.enter(line, setting_of(self.machine.bounds), self.bench.make_client)
+        self._check_calls()
+        stage.start()
+        await self.loop.settle()
+        if not line.gate:
+            raise NoConnection(
+                f"expected the client to open a WebSocket when it starts, got {stage.failure()}"
+            )
+        stage.taken()  # the model takes the first socket for asked for
+
+    def _check_calls(self) -> None:
+        acts = (rule.event for rule in self.machine.rules if rule.actor == "app")
+        client = self.stage.client
+        missing = needs(client, (act for act in acts if not act.startswith(TOOL)))
+        if missing:
+            kind = type(client).__name__
+            raise MissingSeam(f"expected {kind} to have {', '.join(missing)} for this scope")
 
     async def guard(self, part: Coroutine[Any, Any, None]) -> None:
         """Await a part of the run; a client that does not come to rest ends it."""
@@ -232,7 +276,7 @@ class _Run:
         rule = self.machine.rules[number]
         if rule.event == "deadline":
             return self.loop.next_deadline() is not None
-        return bool(self.stage.gate) if rule.event in ("open", "refuse") else True
+        return bool(self.stage.line.gate) if rule.event in ("open", "refuse") else True
 
     def _delivers(self, number: int) -> bool:
         rule = self.machine.rules[number]
@@ -279,21 +323,45 @@ class _Run:
             await self._rest()
 
     async def _act(self, rule: Rule, entry: Entry) -> None:
-        if rule.actor == "user" and rule.event not in EVENTS:
+        """Do to the client what a step says."""
+        if rule.actor == "server" or rule.event in EVENTS:
+            self._say(rule, entry)
+        elif rule.actor == "user":
             self.stage.hear()
-            return
-        if rule.actor not in ("server", "user"):
-            await self.stage.act(rule, self._call_of(rule))
-            return
+        elif rule.actor == "app":
+            self._app(rule, entry)
+        elif rule.actor == "network":
+            self.opened = self.loop.time() if rule.event == "open" else self.opened
+            self.stage.network(rule.event)
+        elif rule.actor == "clock":
+            await self._pass(rule.event)
+        elif rule.event == "play":
+            step = self.machine.bounds["STEP"]
+            self.stage.speaker.play(step * SAMPLES_PER_UNIT)
+            await self.loop.advance(step * UNIT_MS / 1000)
+        elif rule.event in ("drained", "cleared"):
+            self.stage.speaker.report()
+
+    def _say(self, rule: Rule, entry: Entry) -> None:
+        """Put what the server says, or what it hears, on the line."""
         self.server.beta = self.stage.beta
         text = self.server.spell(rule, entry.before, entry.after, self.loop.time())
         if text is not None:
             entry.message = text
             self.stage.deliver(text)
 
-    def _call_of(self, rule: Rule) -> str:
-        """The id of the function call that a step is about; empty if it is about none."""
-        return self.server.names.ids.get(("call", rule.at.get("m", -1)), "")
+    def _app(self, rule: Rule, entry: Entry) -> None:
+        if rule.event.startswith(TOOL):
+            entry.call = self.server.names.ids["call", rule.at["m"]]
+            self.stage.tool(rule.event, entry.call)
+        else:
+            self.stage.app(rule.event)
+
+    async def _pass(self, act: str) -> None:
+        """Let time pass to the next deadline, or to when a session is to be begun anew."""
+        due = self.opened + SESSION_SECONDS if act == "rotate" else self.loop.next_deadline()
+        assert due is not None
+        await self.loop.advance_to(due)
 
     def _lose(self, rule: Rule) -> None:
         """What the end of a socket takes with it is never read."""
@@ -377,7 +445,7 @@ class _Run:
         self.state = self.bench.fresh.adopt(self.machine, self.state)
         self.phase, self.machine = "fresh", self.bench.fresh
         self.history.fresh_tried = True
-        self.server.machine = self.stage.machine = self.machine
+        self.server.machine = self.machine
         limit = self.loop.time() + FRESH_SECONDS
         for _ in range(FRESH_STEPS):
             going_on = [n for n in self.machine.progress(self.state) if self._can_be_done(n)]

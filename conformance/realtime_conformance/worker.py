@@ -25,9 +25,8 @@ from realtime_conformance.checks import CHECKS
 from realtime_conformance.clients.interface import MissingSeam
 from realtime_conformance.clients.registry import UnknownClient, load
 from realtime_conformance.evidence import HarnessFault
-from realtime_conformance.runner import BadChoice, Bench, LiveRun, Outcome
+from realtime_conformance.runner import BadChoice, Bench, LiveRun, NoConnection, Outcome
 from realtime_conformance.scenario import scope_of
-from realtime_conformance.stage import NoConnection
 from realtime_conformance.timeline import render
 
 REFUSALS = (UnknownClient, MissingSeam, NoConnection, BadChoice, HarnessFault)

@@ -53,7 +53,7 @@ class Seams:
     http: Http | None
     speaker: Speaker
     base_url: str = "ws://realtime.invalid/v1"
-    setting: Setting = Setting()
+    setting: Setting = attrs.field(factory=Setting)
     carry_out: Callable[[str], Awaitable[str]] = _no_tools
 
     @property

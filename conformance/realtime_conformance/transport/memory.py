@@ -4,18 +4,20 @@ Laws:
 - Each direction is FIFO; nothing is lost but by the end of the connection, and nothing is delayed
   but by the event loop.
 - Only the part of aiohttp's interface that a client may use in public is there.
-- A handshake waits at the gate, if there is one, and may be refused there.
+- A handshake that waits at the gate may be refused there; the client gets what aiohttp raises.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import aiohttp
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
+
+from realtime_conformance.transport.gate import Gate
 
 ABNORMAL = 1006
 """The close code of a connection that broke."""
@@ -84,29 +86,27 @@ class MemorySocket:
         return None
 
 
-async def _open_gate() -> None:
-    """Let every handshake through at once."""
-
-
 class MemorySession:
     """Stands where an `aiohttp.ClientSession` would: every `ws_connect` opens a memory socket.
 
     `on_open` gets the headers of each handshake that succeeds, `on_message` the text of each frame,
-    and `on_close` is told when the client closes a connection. `gate` is awaited before a handshake
-    succeeds; what it raises is what the client gets.
+    and `on_close` is told when the client closes a connection. With `on_knock`, which is told of
+    each handshake that begins, they wait at `gate`; without it they succeed at once.
     """
+
+    url = "ws://realtime.invalid/v1"
 
     def __init__(
         self,
         on_open: Callable[[Mapping[str, str]], None],
         on_message: Callable[[str], None],
         on_close: Callable[[], None] = lambda: None,
-        gate: Callable[[], Awaitable[None]] = _open_gate,
+        on_knock: Callable[[], None] | None = None,
     ) -> None:
         self._on_open = on_open
         self._on_message = on_message
         self._on_close = on_close
-        self._gate = gate
+        self.gate = Gate(on_knock)
         self.socket: MemorySocket | None = None
         self.closed = False
 
@@ -118,46 +118,21 @@ class MemorySession:
         **_: Any,
     ) -> MemorySocket:
         """Open a connection; the handshake's headers reach the server."""
-        await self._gate()
+        status = await self.gate.passed()
+        if status:
+            raise _refusal(status)
         self.socket = MemorySocket(self._on_message, self._on_close)
         self._on_open(headers or {})
         return self.socket
 
+    @property
+    def http(self) -> MemorySession:
+        """What a client opens its connections with."""
+        return self
+
     async def close(self) -> None:
         """Nothing to release."""
         self.closed = True
-
-
-class Gate:
-    """Holds handshakes until they are let in or turned away, in the order in which they came."""
-
-    def __init__(self, on_knock: Callable[[], None]) -> None:
-        self._on_knock = on_knock
-        self._waiting: list[asyncio.Future[None]] = []
-
-    async def __call__(self) -> None:
-        """Wait for the decision about one handshake."""
-        knocking: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(knocking)
-        self._on_knock()
-        await knocking
-
-    def __bool__(self) -> bool:
-        """Whether a handshake waits."""
-        return any(not knocking.done() for knocking in self._waiting)
-
-    def admit(self) -> None:
-        """Let the oldest handshake succeed."""
-        self._next().set_result(None)
-
-    def refuse(self, status: int) -> None:
-        """Answer the oldest handshake with an HTTP status that is no success."""
-        self._next().set_exception(_refusal(status))
-
-    def _next(self) -> asyncio.Future[None]:
-        # a client may have given up the handshake of a future that is done
-        self._waiting = [knocking for knocking in self._waiting if not knocking.done()]
-        return self._waiting.pop(0)
 
 
 def _refusal(status: int) -> aiohttp.WSServerHandshakeError:

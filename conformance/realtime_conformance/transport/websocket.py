@@ -16,31 +16,51 @@ from types import TracebackType
 import aiohttp
 from aiohttp import web
 
+from realtime_conformance.transport.gate import Gate
+
 HOST = "127.0.0.1"
 
 
 class LoopbackSocket:
     """The server's end of one connection."""
 
-    def __init__(self, end: web.WebSocketResponse) -> None:
+    def __init__(self, end: web.WebSocketResponse, transport: asyncio.BaseTransport | None) -> None:
         self._end = end
-        self._outgoing: asyncio.Queue[str] = asyncio.Queue()
+        self._transport = transport
+        self._outgoing: asyncio.Queue[str | int] = asyncio.Queue()
         self.closed = False
 
     def deliver(self, text: str) -> None:
         """Put one text frame on its way to the client."""
         self._outgoing.put_nowait(text)
 
+    def hang_up(self, code: int) -> None:
+        """Close the connection behind what is on its way."""
+        self._outgoing.put_nowait(code)
+
+    def drop(self) -> None:
+        """Break the connection; what is on its way is lost."""
+        self.closed = True
+        if isinstance(self._transport, asyncio.WriteTransport):
+            self._transport.abort()
+
     async def send_all(self) -> None:
         """Send what is on its way, in order, until cancelled or closed."""
         while not self.closed:
-            await self._end.send_str(await self._outgoing.get())
+            frame = await self._outgoing.get()
+            if isinstance(frame, int):
+                self.closed = True
+                await self._end.close(code=frame)
+            else:
+                await self._end.send_str(frame)
 
 
 class LoopbackServer:
     """A server for one client at a time; a context manager, listening while it is entered.
 
-    `on_open` gets the headers of each handshake, `on_message` the text of each frame.
+    `on_open` gets the headers of each handshake that succeeds, `on_message` the text of each frame,
+    and `on_close` is told when the client closes a connection. With `on_knock`, which is told of
+    each handshake that begins, they wait at `gate`; without it they succeed at once.
     """
 
     http: aiohttp.ClientSession
@@ -52,9 +72,13 @@ class LoopbackServer:
         self,
         on_open: Callable[[Mapping[str, str]], None],
         on_message: Callable[[str], None],
+        on_close: Callable[[], None] = lambda: None,
+        on_knock: Callable[[], None] | None = None,
     ) -> None:
         self._on_open = on_open
         self._on_message = on_message
+        self._on_close = on_close
+        self.gate = Gate(on_knock)
         self.socket: LoopbackSocket | None = None
 
     async def __aenter__(self) -> LoopbackServer:
@@ -83,10 +107,13 @@ class LoopbackServer:
         await self.http.close()
         await self._runner.cleanup()
 
-    async def _serve(self, request: web.Request) -> web.WebSocketResponse:
+    async def _serve(self, request: web.Request) -> web.StreamResponse:
+        status = await self.gate.passed()
+        if status:
+            return web.Response(status=status)
         end = web.WebSocketResponse()
         await end.prepare(request)
-        socket = self.socket = LoopbackSocket(end)
+        socket = self.socket = LoopbackSocket(end, request.transport)
         self._on_open(request.headers)
         sending = asyncio.create_task(socket.send_all())
         try:
@@ -94,6 +121,8 @@ class LoopbackServer:
                 if frame.type is aiohttp.WSMsgType.TEXT:
                     self._on_message(frame.data)
         finally:
+            if not socket.closed:
+                self._on_close()
             socket.closed = True
             sending.cancel()
         return end
