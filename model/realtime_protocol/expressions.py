@@ -57,11 +57,16 @@ def parse(text: str) -> ast.expr:
             raise ExpressionError(f"only whole numbers are constants, in {text!r}")
         if isinstance(node, ast.Call):
             _check_call(node, text)
-        if isinstance(node, ast.comprehension) and (
-            node.ifs or not isinstance(node.target, ast.Name)
-        ):
-            raise ExpressionError(f"only `for name in size` runs over slots, in {text!r}")
+        if isinstance(node, ast.GeneratorExp):
+            _check_loop(node, text)
     return tree.body
+
+
+def _check_loop(node: ast.GeneratorExp, text: str) -> None:
+    loop = node.generators[0]
+    plain = isinstance(loop.target, ast.Name) and not (loop.ifs or loop.is_async)
+    if len(node.generators) > 1 or not plain:
+        raise ExpressionError(f"only one `for name in size` runs over slots, in {text!r}")
 
 
 def _check_call(node: ast.Call, text: str) -> None:
@@ -210,9 +215,11 @@ class _Resolver:
         assert isinstance(over, ast.GeneratorExp)
         loop = over.generators[0]
         assert isinstance(loop.target, ast.Name)
-        size = _value(self.walk(loop.iter))
+        size = self.walk(loop.iter)
+        if not isinstance(size, ast.Constant):
+            raise ExpressionError(f"how many slots there are must be a number, in {self._text!r}")
         parts: list[ast.expr] = []
-        for place in range(size):
+        for place in range(_value(size)):
             inside = {**self._slots, loop.target.id: place}
             inner = _Resolver(self._fields, self._bounds, self._text, inside)
             parts.append(inner.walk(over.elt))
