@@ -197,8 +197,7 @@ class Machine:
         """The client step that explains an observed message or act; None if no rule does."""
         for number in self._by_event.get(event, ()):
             resolved = self.resolved[number]
-            fits = resolved.address in (None, slot) and argument <= resolved.limit
-            if fits and self._single[0][number](state, argument):
+            if resolved.address in (None, slot) and self.enabled(state, Step(number, argument)):
                 return Step(number, argument)
         return None
 
