@@ -268,8 +268,6 @@ def toy(rules: Sequence[tuple[str, str, str, str]], tops: Sequence[int]) -> Mach
 UP = [("server", "", "a < 2", "a = a + 1"), ("user", "", "b < 2", "b = b + 1")]
 
 
-@pytest.mark.xfail(strict=True, raises=SyntaxError, reason="a state without fields is compiled "
-                   "to `(, inbox) = state`")  # fmt: skip
 def test_a_machine_in_which_nothing_changes_has_one_state() -> None:
     """Rules that never do anything leave the initial state alone."""
     graph = enumerate_graph(toy([("server", "", "a > 0", "a = 1")], (1,)))

@@ -370,8 +370,6 @@ def test_two_urgent_steps_do_not_hold_back_each_other() -> None:
     assert guard == "not a == 0 and (not b == 0)"
 
 
-@pytest.mark.xfail(strict=True, reason="the guard of an urgent step that reads is compiled without "
-                   "the message", raises=NameError)  # fmt: skip
 def test_an_urgent_step_may_read_a_message() -> None:
     """What holds the others back can be a message at the head of the inbox."""
     rules = [

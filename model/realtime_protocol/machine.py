@@ -252,7 +252,10 @@ class Machine:
         """The Python source of the guard, effect and permission of each rule by itself."""
         index = {variable(field.name): f"state[{n}]" for n, field in enumerate(self.fields)}
         index["inbox"] = "state[-1]"
-        lines = ["def is_urgent(state):", f"    return {self._urgency(index)}"]
+        lines = ["def is_urgent(state):"]
+        if any(resolved.rule.urgent and resolved.rule.reads for resolved in self.resolved):
+            lines.append(_head("state[-1]"))
+        lines.append(f"    return {self._urgency(index)}")
         for number, resolved in enumerate(self.resolved):
             lines += self._functions(number, resolved, index)
         for kind in ("guard", "effect", "permit"):
@@ -263,8 +266,8 @@ class Machine:
     def _opening(self) -> list[str]:
         names = [variable(field.name) for field in self.fields]
         return [
-            f"    ({', '.join(names)}, inbox) = state",
-            f"    event, slot, argument = inbox[0] if inbox else {NOTHING!r}",
+            f"    ({', '.join([*names, 'inbox'])},) = state",
+            _head("inbox"),
             f"    urgent = {self._urgency({})}",
         ]
 
@@ -280,15 +283,11 @@ class Machine:
             else variable(field.name)
             for field in self.fields
         ]
-        return f"({', '.join(values)}, {resolved.inbox})"
+        return f"({', '.join([*values, resolved.inbox])},)"
 
     def _functions(self, number: int, resolved: Resolved, index: Mapping[str, str]) -> list[str]:
         # a step of the client has its argument from outside, a step that reads from the message
-        taken = (
-            [f"    event, slot, argument = state[-1][0] if state[-1] else {NOTHING!r}"]
-            if resolved.rule.reads
-            else []
-        )
+        taken = [_head("state[-1]")] if resolved.rule.reads else []
         guard = _indexed(resolved.own, index)
         if resolved.urgent:
             guard = f"({guard}) and not is_urgent(state)"
@@ -360,6 +359,11 @@ def _indexed(node: ast.expr, index: Mapping[str, str]) -> str:
         return ast.unparse(node)
     # a name inside of quotes is text
     return re.sub(WORD, lambda found: index.get(found[0], found[0]), ast.unparse(node))
+
+
+def _head(inbox: str) -> str:
+    """Python source of a line that names the parts of the message at the head."""
+    return f"    event, slot, argument = {inbox}[0] if {inbox} else {NOTHING!r}"
 
 
 def _executed(source: str) -> dict[str, Any]:
