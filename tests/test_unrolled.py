@@ -165,7 +165,6 @@ def test_a_forbidden_step_is_not_dropped(permitted: str, within: str) -> None:
     assert labels(COUNTS, step, rule("user.sees", "b == 1"))[-1] == "user.sees"
 
 
-@pytest.mark.xfail(strict=True, reason="a guard is taken as never holding unless it can be 1")
 def test_a_guard_that_is_a_number_holds_unless_it_is_zero() -> None:
     """The compiled forms take a number as a truth, and so must the analysis."""
     two = attrs.evolve(TOYS[0], initial=2)

@@ -178,7 +178,7 @@ def _may_happen(resolved: Resolved, known: Mapping[str, Values], sent: set[Sent]
     ):
         return False
     found = values_of(resolved.own, known)
-    return found is None or True in found
+    return found is None or any(found)
 
 
 def _simplified(resolved: Resolved, known: Mapping[str, Values]) -> Resolved:
