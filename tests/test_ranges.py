@@ -313,7 +313,7 @@ def analysed(name: str) -> tuple[list[unrolled.Resolved], Known]:
         resolved
         for rule in RULES
         for place in unrolled.places(rule, translator)
-        if (resolved := unrolled._resolve(rule, place, translator, FIELDS, machine.bounds))
+        if (resolved := unrolled._resolve(rule, place, translator, slots))
     ]
     return found, unrolled._possible(found, slots, machine.bounds)[0]
 

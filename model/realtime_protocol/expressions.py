@@ -110,6 +110,10 @@ class Translator:
         """Python source of `text`; `target` is the field that it is assigned to, if any."""
         return ast.unparse(self.resolve(text, target, slots))
 
+    def over(self, name: str) -> tuple[str, ...]:
+        """The sizes of the slots that a field exists in; none where there is no such field."""
+        return self._fields[name].over if name in self._fields else ()
+
     def number(self, text: str, slots: Mapping[str, int] | None = None) -> int:
         """The value of an expression over the bounds and slots alone.
 

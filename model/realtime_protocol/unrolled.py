@@ -19,7 +19,7 @@ import attrs
 from realtime_protocol.expressions import ExpressionError, Translator, reads, variable
 from realtime_protocol.ranges import MANY, UNKNOWN, Values, simplified, values_of
 from realtime_protocol.rule import Rule
-from realtime_protocol.state import Field, slotted
+from realtime_protocol.state import Field
 
 EVERY = re.compile(r"(\w+)\[\*\]")
 THIS = re.compile(r"\bthis\b")
@@ -104,7 +104,7 @@ def resolve_all(
         resolved
         for rule in rules
         for place in places(rule, translator)
-        if (resolved := _resolve(rule, place, translator, fields, bounds)) is not None
+        if (resolved := _resolve(rule, place, translator, slots)) is not None
     ]
     known, sent = _possible(unrolled, slots, bounds)
     live = [
@@ -207,11 +207,7 @@ def places(rule: Rule, translator: Translator) -> Iterator[dict[str, int]]:
 
 
 def _resolve(
-    rule: Rule,
-    place: Mapping[str, int],
-    translator: Translator,
-    fields: Sequence[Field],
-    bounds: Mapping[str, int],
+    rule: Rule, place: Mapping[str, int], translator: Translator, slots: Mapping[str, Field]
 ) -> Resolved | None:
     """One rule in one slot; None where its guard, or what is permitted, can never hold."""
     guard = translator.resolve(rule.when, "", place)
@@ -228,7 +224,7 @@ def _resolve(
         own=guard,
         permitted=permitted,
         held=_both(guard, permitted, within),
-        then=_effects(rule, place, translator, fields, bounds),
+        then=_effects(rule, place, translator, slots),
         limit=translator.number(rule.argument_limit, place),
         address=address,
     )
@@ -242,29 +238,21 @@ def _both(*parts: ast.expr) -> ast.expr:
 
 
 def _effects(
-    rule: Rule,
-    place: Mapping[str, int],
-    translator: Translator,
-    fields: Sequence[Field],
-    bounds: Mapping[str, int],
+    rule: Rule, place: Mapping[str, int], translator: Translator, slots: Mapping[str, Field]
 ) -> dict[str, ast.expr]:
     """New values by name of unrolled field; what stays as it is left out."""
     found: dict[str, ast.expr] = {}
     for key, text in rule.then.items():
-        for name, expression, at in _targets(key, text, place, fields, bounds):
+        for name, expression, at in _targets(key, text, place, translator):
             value = translator.resolve(expression, key, at)
-            shown = _shown(name, at, translator)
+            shown = _shown(name, at, translator, slots)
             if ast.unparse(value) != variable(shown):
                 found[shown] = value
     return found
 
 
 def _targets(
-    key: str,
-    text: str,
-    place: Mapping[str, int],
-    fields: Sequence[Field],
-    bounds: Mapping[str, int],
+    key: str, text: str, place: Mapping[str, int], translator: Translator
 ) -> Iterator[tuple[str, str, dict[str, int]]]:
     """Name, expression and slots of every single effect that an entry of `then` stands for."""
     every = EVERY.fullmatch(key)
@@ -272,20 +260,22 @@ def _targets(
         yield key, text, dict(place)
         return
     name = every[1]
-    field = next((field for field in fields if field.name == name), None)
-    if field is None or len(field.over) != 1:
+    over = translator.over(name)
+    if len(over) != 1:
         raise ExpressionError(f"{key!r} needs a field over one kind of slot")
-    for number in range(bounds[field.over[0]]):
+    for number in range(translator.number(over[0])):
         yield f"{name}[i]", THIS.sub(f"{name}[i]", text), {**place, "i": number}
 
 
-def _shown(name: str, at: Mapping[str, int], translator: Translator) -> str:
+def _shown(
+    name: str, at: Mapping[str, int], translator: Translator, slots: Mapping[str, Field]
+) -> str:
     """The name of an unrolled field: `audio[r * OUTPUTS]` in slot 1 of 2 is `audio[2]`."""
-    base, bracket, inner = name.partition("[")
-    if not bracket:
-        return base
-    places = inner.rstrip("]").split(",")
-    return slotted(base, tuple(translator.number(part.strip(), at) for part in places))
+    target = translator.resolve(name, "", at)
+    slot = slots.get(target.id) if isinstance(target, ast.Name) else None
+    if slot is None:
+        raise ExpressionError(f"an effect changes a field, got {name!r}")
+    return slot.name
 
 
 def _hold_back(live: Sequence[Resolved]) -> Iterator[Resolved]:
