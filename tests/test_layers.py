@@ -28,6 +28,7 @@ WORKER_NEEDS = tuple(
     f"{MODEL}.{name}"
     for name in (
         "acceptance",
+        "adoption",
         "bounds",
         "errors",
         "expressions",

@@ -20,6 +20,7 @@ from typing import Any
 import attrs
 import pytest
 
+from realtime_protocol.adoption import Adoption
 from realtime_protocol.bounds import (
     MAXIMA,
     MINIMA,
@@ -28,7 +29,6 @@ from realtime_protocol.bounds import (
     SCOPES,
     Scope,
     audio_reply,
-    one_more_turn,
     scope,
 )
 from realtime_protocol.expressions import Translator, variable
@@ -249,7 +249,7 @@ def test_a_message_in_the_wrong_place_is_not_read() -> None:
     found = next(
         state for state in small().successors if done.items() <= small().machine.show(state).items()
     )
-    base = machine.adopt(small().machine, found)
+    base = Adoption(small().machine, machine).state(found)
     deleted = Step(number_of(machine, "server.conversation.item.deleted"))
     state: State = (*base[:-1], (cancel, delete))
     readable = [machine.rules[n].reads for n in machine.environment(state)]
@@ -408,63 +408,6 @@ def test_a_forced_step_has_its_effect_whatever_the_guard_says() -> None:
         assert all(machine.value(after, name) == machine.value(state, name) for name in same)
         changed += 1
     assert changed > 10
-
-
-# -- a state of one machine in another --------------------------------------------------------
-
-
-def test_a_state_is_adopted_by_a_machine_of_more() -> None:
-    """Fields keep their values by name, the inbox stays, and what is new begins anew."""
-    small_machine = small().machine
-    large = Machine(audio_reply(PAUSES=1, RATE_LIMITS=1, UPDATES=2).bounds)
-    assert {"paused", "pauses", "limits"} <= set(large.at) - set(small_machine.at)
-    for state in list(small().successors)[::50]:
-        adopted = large.adopt(small_machine, state)
-        assert len(adopted) == len(large.fields) + 1
-        assert adopted[-1] == state[-1]
-        for field in large.fields:
-            known = small_machine.knows(field.name)
-            before = small_machine.value(state, field.name) if known else field.initial
-            assert large.value(adopted, field.name) == before, field.name
-        assert large.value(adopted, "paused") == 0
-
-
-def test_a_state_comes_back_as_it_was() -> None:
-    """Adopted by a machine of more and back nothing is lost, and by the same one nothing moves."""
-    machine, large = small().machine, Machine(audio_reply(PAUSES=1).bounds)
-    for state in list(small().successors)[::50]:
-        assert machine.adopt(machine, state) == state
-        assert machine.adopt(large, large.adopt(machine, state)) == state
-
-
-def test_a_field_that_only_the_other_leaves_out_is_adopted() -> None:
-    """A constant of one machine is a field of the other, with the value that it always had."""
-    machine = Machine(audio_reply(**TINY, VAD=0).bounds)
-    assert machine.constants["speech"] == 0
-    adopted = small().machine.adopt(machine, machine.initial)
-    assert adopted == small().machine.initial
-
-
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="slots are adopted by number, and the user's stand behind those of more responses",
-)
-@pytest.mark.parametrize("name", ["vad-keeps-on"])
-def test_the_fresh_turn_knows_the_items_of_the_run(name: str) -> None:
-    """In the machine of one more turn an item is the item that it was: the user's, the client's."""
-    machine, fresh = Machine(SCOPES[name].bounds), Machine(one_more_turn(SCOPES[name]))
-    state = machine.initial
-    for rule_id in (
-        "network.open", "server.session.created", "user.takes_turn",
-        "server.input_audio_buffer.speech_stopped", "server.input_audio_buffer.committed",
-    ):  # fmt: skip
-        state = machine.after(state, Step(number_of(machine, rule_id)))
-    user, later = machine.bounds["OUTS"], fresh.bounds["OUTS"]
-    assert machine.value(state, f"item[{user}]") == 1
-    adopted = fresh.adopt(machine, state)
-    assert [fresh.value(adopted, f"item[{m}]") for m in range(later)] == [0] * later
-    assert fresh.value(adopted, f"item[{later}]") == 1
 
 
 # -- what a machine is made of ----------------------------------------------------------------

@@ -18,6 +18,7 @@ from typing import Any, cast
 import attrs
 import pytest
 
+from realtime_protocol.adoption import Adoption
 from realtime_protocol.bounds import SCOPES
 from realtime_protocol.expressions import CALLS, ExpressionError, Translator, variable
 from realtime_protocol.machine import NOTHING, Machine, Step
@@ -607,5 +608,6 @@ def test_a_rule_that_says_something_else_is_noticed(id: str, change: dict[str, A
     machine, plain = both("vad-turn", True)
     changed = [attrs.evolve(rule, **change) if rule.id == id else rule for rule in RULES]
     other = Machine(machine.bounds, changed)
-    states = [other.adopt(machine, state) for state in visited(machine, 12)]
+    adoption = Adoption(machine, other)
+    states = [adoption.state(state) for state in visited(machine, 12)]
     assert differences(other, plain, states) != []

@@ -30,6 +30,7 @@ from realtime_conformance.setting import SESSION_SECONDS, setting_of
 from realtime_conformance.speaker import SAMPLE_RATE
 from realtime_conformance.stage import Doing, Stage
 from realtime_conformance.transport.memory import MemorySession
+from realtime_protocol.adoption import Adoption
 from realtime_protocol.bounds import UNIT_MS, Scope, one_more_turn
 from realtime_protocol.machine import Machine, Step
 from realtime_protocol.messages import readings
@@ -106,7 +107,7 @@ class Bench:
         self, scope: Scope, make_client: Callable[[Seams], Client], bursts: int = 0
     ) -> None:
         self.machine = Machine(scope.bounds)
-        self.fresh = Machine(one_more_turn(scope))
+        self.fresh = Adoption(self.machine, Machine(one_more_turn(scope)))
         self.make_client = make_client
         self.bursts = bursts
 
@@ -442,10 +443,11 @@ class _Run:
 
     async def _fresh_turn(self) -> None:
         """One turn more, along one straight way; it succeeds when all of its audio was played."""
-        self.state = self.bench.fresh.adopt(self.machine, self.state)
-        self.phase, self.machine = "fresh", self.bench.fresh
+        fresh = self.bench.fresh
+        self.state = fresh.state(self.state)
+        self.phase, self.machine = "fresh", fresh.target
         self.history.fresh_tried = True
-        self.server.machine = self.machine
+        self.server.adopt(fresh)
         limit = self.loop.time() + FRESH_SECONDS
         for _ in range(FRESH_STEPS):
             going_on = [n for n in self.machine.progress(self.state) if self._can_be_done(n)]

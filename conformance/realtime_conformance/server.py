@@ -20,6 +20,7 @@ import attrs
 
 from realtime_conformance.speaker import SAMPLE_RATE
 from realtime_protocol.acceptance import arrange
+from realtime_protocol.adoption import Adoption
 from realtime_protocol.bounds import UNIT_MS
 from realtime_protocol.machine import Machine
 from realtime_protocol.names import Names, at
@@ -101,6 +102,11 @@ class ReferenceServer:
         name = at(message, "item.id")
         if rule.event == "conversation.item.create" and isinstance(name, str):
             self.names.ids.setdefault(("item", slot), name)
+
+    def adopt(self, adoption: Adoption) -> None:
+        """Go on under another machine, in which items can have other slots."""
+        self.machine = adoption.target
+        self.names = self.names.moved(adoption.item)
 
     def _remember(self, rule: Rule, message: Wire | None) -> None:
         if rule.event == "session.created":

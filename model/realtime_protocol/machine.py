@@ -60,7 +60,8 @@ class Machine:
         fields: Sequence[Field] = FIELDS,
     ) -> None:
         self.bounds = dict(bounds)
-        self._source_rules, self._source_fields = tuple(rules), tuple(fields)
+        self._source_rules = tuple(rules)
+        self.declared: tuple[Field, ...] = tuple(fields)
         unrolled = resolve_all(rules, fields, bounds)
         self.resolved: tuple[Resolved, ...] = unrolled.rules
         self.constants: Mapping[str, int] = unrolled.constants
@@ -96,7 +97,7 @@ class Machine:
         data = json.dumps(
             [
                 [attrs.asdict(rule) for rule in self._source_rules],
-                [attrs.asdict(field) for field in self._source_fields],
+                [attrs.asdict(field) for field in self.declared],
                 sorted(self.bounds.items()),
             ],
             sort_keys=True,
@@ -117,21 +118,13 @@ class Machine:
     def member(self, name: str, value: int) -> str:
         """The name of a value of an enumeration: `member("response[0]", 1)` is `active`."""
         base = name.partition("[")[0]
-        values = next(f.values for f in self._source_fields if f.name == base)
+        values = next(f.values for f in self.declared if f.name == base)
         return values[value]
 
     def code(self, name: str, member: str) -> int:
         """The number of a member of an enumeration: `code("response[0]", "active")` is 1."""
         base = name.partition("[")[0]
-        return next(f.values for f in self._source_fields if f.name == base).index(member)
-
-    def adopt(self, other: Machine, state: State) -> State:
-        """A state of another machine as one of this one; fields that it lacks are initial."""
-        values = [
-            other.value(state, field.name) if other.knows(field.name) else field.initial
-            for field in self.fields
-        ]
-        return (*values, state[-1])
+        return next(f.values for f in self.declared if f.name == base).index(member)
 
     def knows(self, name: str) -> bool:
         """Whether a field has that name under these bounds."""

@@ -70,6 +70,27 @@ class Names:
             created=dict(self.created),
         )
 
+    def moved(self, item: Callable[[int], int]) -> Names:
+        """The same names where items have other slots; a slot below 0 is no rule's, and stays."""
+
+        def to(slot: int) -> int:
+            return slot if slot < 0 else item(slot)
+
+        return attrs.evolve(
+            self,
+            ids={
+                (kind, slot if kind == "response" else to(slot)): name
+                for (kind, slot), name in self.ids.items()
+            },
+            said={(to(slot), part): said for (slot, part), said in self.said.items()},
+            order=tuple(map(to, self.order)),
+            deleted=frozenset(map(to, self.deleted)),
+            metadata=dict(self.metadata),
+            called={to(slot): name for slot, name in self.called.items()},
+            created={to(slot): message for slot, message in self.created.items()},
+            torn=frozenset(map(to, self.torn)),
+        )
+
     def slot(self, kind: Kind, name: object) -> int | None:
         """The slot that an id stands for; None if it is not known, or stands for none any more."""
         slots = (s for (k, s), known in self.ids.items() if k == kind and known == name and s >= 0)
