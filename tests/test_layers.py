@@ -30,6 +30,7 @@ WORKER_NEEDS = tuple(
         "acceptance",
         "adoption",
         "bounds",
+        "compiler",
         "errors",
         "expressions",
         "machine",
@@ -56,8 +57,10 @@ PURE = {
 
 CORE = tuple(
     f"{MODEL}.{name}"
-    for name in ("state", "rule", "expressions", "ranges", "unrolled", "rules", "machine")
-)
+    for name in (
+        "state", "rule", "expressions", "ranges", "unrolled", "compiler", "rules", "machine",
+    )
+)  # fmt: skip
 """What a machine is made of."""
 
 DATA = tuple(f"{MODEL}.{name}" for name in ("rule", "rules", "state"))

@@ -20,11 +20,11 @@ from realtime_protocol import unrolled
 from realtime_protocol.bounds import Scope, rebounded, scope
 from realtime_protocol.expressions import CALLS, Translator, reads, variable
 from realtime_protocol.graph import enumerate_graph
-from realtime_protocol.machine import NOTHING, Machine
+from realtime_protocol.machine import Machine
 from realtime_protocol.ranges import MANY, UNKNOWN, Values, simplified, values_of
 from realtime_protocol.rule import Rule
 from realtime_protocol.rules import FIELDS, RULES
-from realtime_protocol.state import Field, State
+from realtime_protocol.state import NOTHING, Field, State
 
 Known = Mapping[str, Values]
 Assignment = Mapping[str, Any]

@@ -31,11 +31,11 @@ from realtime_protocol.export.laws import invariants, law_of, preconditions
 from realtime_protocol.export.promela import ROOM, ranges, to_promela
 from realtime_protocol.expressions import Translator, parse, variable
 from realtime_protocol.graph import Graph, enumerate_graph
-from realtime_protocol.machine import NOTHING, Machine
+from realtime_protocol.machine import Machine
 from realtime_protocol.properties import ALWAYS, PROPERTIES, check_always
 from realtime_protocol.rule import Rule
 from realtime_protocol.rules import FIELDS
-from realtime_protocol.state import Field, State
+from realtime_protocol.state import NOTHING, Field, State
 from realtime_protocol.unrolled import Resolved
 
 needs_spin = pytest.mark.skipif(

@@ -21,10 +21,10 @@ import pytest
 from realtime_protocol.adoption import Adoption
 from realtime_protocol.bounds import SCOPES
 from realtime_protocol.expressions import CALLS, ExpressionError, Translator, variable
-from realtime_protocol.machine import NOTHING, Machine, Step
+from realtime_protocol.machine import Machine, Step
 from realtime_protocol.rule import Actor, Rule
 from realtime_protocol.rules import FIELDS, RULES
-from realtime_protocol.state import Field, Message, State
+from realtime_protocol.state import NOTHING, Field, Message, State
 from realtime_protocol.unrolled import Resolved, Unrolled, places, resolve_all
 
 BOUNDS = {"ROOMS": 3, "ROWS": 2, "NONE": 0, "MOST": 4, "OFF": 0, "ON": 1}

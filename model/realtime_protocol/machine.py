@@ -10,21 +10,18 @@ Laws:
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
-import itertools
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import attrs
 
-from realtime_protocol.expressions import variable
+from realtime_protocol.compiler import Compiler, executed
 from realtime_protocol.rule import Rule
 from realtime_protocol.rules import FIELDS, RULES
-from realtime_protocol.state import Field, Message, State, show
+from realtime_protocol.state import Field, State, show
 from realtime_protocol.unrolled import Resolved, resolve_all
 
 
@@ -39,15 +36,8 @@ class StepNotEnabled(ValueError):
     """A step that the state does not enable, with the state and what would have been."""
 
 
-ARGUMENT = re.compile(r"\bargument\b")
-DEEPEST = 40
-"""Spaces of indentation beyond which conditions are no longer shared."""
-WORD = re.compile(r"'[^']*'|[A-Za-z_]\w*")
 Question = Callable[[State, int], bool]
 Effect = Callable[[State, int], State]
-
-NOTHING: Message = ("", 0, 0)
-"""What stands at the head of an empty inbox."""
 
 
 class Machine:
@@ -67,6 +57,7 @@ class Machine:
         self.constants: Mapping[str, int] = unrolled.constants
         self.fields: tuple[Field, ...] = unrolled.fields
         self.rules: tuple[Rule, ...] = tuple(resolved.rule for resolved in self.resolved)
+        self._compiler = Compiler(self.resolved, self.fields)
         self.at = {field.name: position for position, field in enumerate(self.fields)}
         self.initial: State = (*(field.initial for field in self.fields), ())
         self._client = [n for n, rule in enumerate(self.rules) if rule.is_client]
@@ -77,18 +68,18 @@ class Machine:
     @functools.cached_property
     def _single(self) -> tuple[list[Question], list[Effect], list[Question]]:
         """Guard, effect and permission of each rule."""
-        names = _executed(self.single_source())
+        names = executed(self.single_source())
         return names["guards"], names["effects"], names["permits"]
 
     @functools.cached_property
     def _environment(self) -> Callable[[State], list[int]]:
-        found: Callable[[State], list[int]] = _executed(self.environment_source())["environment"]
+        found: Callable[[State], list[int]] = executed(self.environment_source())["environment"]
         return found
 
     @functools.cached_property
     def _successors(self) -> Callable[[State], list[tuple[int, int, State]]]:
         found: Callable[[State], list[tuple[int, int, State]]]
-        found = _executed(self.successors_source())["successors"]
+        found = executed(self.successors_source())["successors"]
         return found
 
     @property
@@ -202,164 +193,17 @@ class Machine:
         """The state with its enumerations spelled out; fields that never change are left out."""
         return show(self.fields, state)
 
-    # Compiling. A part is compiled when it is first asked for: reading a recording needs no
-    # successors, and enumerating needs nothing else.
+    # A part is compiled when it is first asked for: reading a recording needs no successors, and
+    # enumerating needs nothing else.
 
     def environment_source(self) -> str:
         """The Python source of `environment`; for reading and for tests."""
-        branches = [
-            Branch(_conjuncts(resolved.own, resolved.urgent), [f"enabled.append({number})"])
-            for number, resolved in enumerate(self.resolved)
-            if not resolved.rule.is_client
-        ]
-        lines = ["def environment(state):", *self._opening(), "    enabled = []"]
-        return "\n".join([*lines, *nested(branches, "    "), "    return enabled", ""])
+        return self._compiler.environment()
 
     def successors_source(self) -> str:
         """The Python source of `successors`; for reading and for tests."""
-        branches = [
-            self._branch(number, resolved)
-            for number, resolved in enumerate(self.resolved)
-            if not resolved.stays  # what leads back to where it starts is left out
-        ]
-        lines = ["def successors(state):", *self._opening(), "    found = []"]
-        return "\n".join([*lines, *nested(branches, "    "), "    return found", ""])
-
-    def _branch(self, number: int, resolved: Resolved) -> Branch:
-        target = self._target(resolved)
-        rule = resolved.rule
-        guard = resolved.held if rule.is_client else resolved.own
-        conditions = _conjuncts(guard, resolved.urgent)
-        if not rule.sends:
-            taken = ["if target != state:", f"    found.append(({number}, 0, target))"]
-            return Branch(conditions, [f"target = {target}", *taken])
-        outside = [text for text in conditions if not ARGUMENT.search(text)]
-        inside = [text for text in conditions if ARGUMENT.search(text)]
-        body = [f"for argument in range({resolved.limit + 1}):"]
-        body += [f"    if {' and '.join(f'({text})' for text in inside) or 'True'}:"]
-        body += [f"        found.append(({number}, argument, {target}))"]
-        # the rules that follow mean the argument of the message at the head again
-        return Branch(outside, [*body, "argument = inbox[0][2] if inbox else 0"])
+        return self._compiler.successors()
 
     def single_source(self) -> str:
         """The Python source of the guard, effect and permission of each rule by itself."""
-        index = {variable(field.name): f"state[{n}]" for n, field in enumerate(self.fields)}
-        index["inbox"] = "state[-1]"
-        lines = ["def is_urgent(state):"]
-        if any(resolved.rule.urgent and resolved.rule.reads for resolved in self.resolved):
-            lines.append(_head("state[-1]"))
-        lines.append(f"    return {self._urgency(index)}")
-        for number, resolved in enumerate(self.resolved):
-            lines += self._functions(number, resolved, index)
-        for kind in ("guard", "effect", "permit"):
-            listed = ", ".join(f"{kind}_{number}" for number in range(len(self.rules)))
-            lines.append(f"{kind}s = [{listed}]")
-        return "\n".join(lines) + "\n"
-
-    def _opening(self) -> list[str]:
-        names = [variable(field.name) for field in self.fields]
-        return [
-            f"    ({', '.join([*names, 'inbox'])},) = state",
-            _head("inbox"),
-            f"    urgent = {self._urgency({})}",
-        ]
-
-    def _urgency(self, index: Mapping[str, str]) -> str:
-        """Python source of whether something is enabled that the server must do at once."""
-        guards = [resolved.own for resolved in self.resolved if resolved.rule.urgent]
-        return " or ".join(f"({_indexed(guard, index)})" for guard in guards) or "False"
-
-    def _target(self, resolved: Resolved) -> str:
-        values = [
-            ast.unparse(resolved.then[field.name])
-            if field.name in resolved.then
-            else variable(field.name)
-            for field in self.fields
-        ]
-        return f"({', '.join([*values, resolved.inbox])},)"
-
-    def _functions(self, number: int, resolved: Resolved, index: Mapping[str, str]) -> list[str]:
-        # a step of the client has its argument from outside, a step that reads from the message
-        taken = [_head("state[-1]")] if resolved.rule.reads else []
-        guard = _indexed(resolved.own, index)
-        if resolved.urgent:
-            guard = f"({guard}) and not is_urgent(state)"
-        changes = [
-            f"    after[{self.at[name]}] = {_indexed(value, index)}"
-            for name, value in resolved.then.items()
-        ]
-        inbox = resolved.inbox.replace("inbox", "state[-1]")
-        return [
-            f"def guard_{number}(state, argument):",
-            *taken,
-            f"    return bool({guard})",
-            f"def effect_{number}(state, argument):",
-            *taken,
-            "    after = list(state)",
-            *changes,
-            f"    after[-1] = {inbox}",
-            "    return tuple(after)",
-            f"def permit_{number}(state, argument):",
-            f"    return bool({_indexed(resolved.permitted, index)})",
-        ]
-
-
-@attrs.frozen
-class Branch:
-    """What is done where all conditions hold."""
-
-    conditions: list[str]
-    body: list[str]
-
-
-def nested(branches: Sequence[Branch], indent: str) -> list[str]:
-    """Python source of branches in their order, conditions that neighbours share tested once."""
-    lines: list[str] = []
-    for condition, group in itertools.groupby(branches, _first_condition):
-        if condition is None or len(indent) > DEEPEST:
-            for branch in group:
-                inner = indent
-                if branch.conditions:
-                    lines.append(f"{indent}if {' and '.join(f'({c})' for c in branch.conditions)}:")
-                    inner += " "
-                lines += [inner + line for line in branch.body]
-            continue
-        lines.append(f"{indent}if {condition}:")
-        lines += nested([Branch(b.conditions[1:], b.body) for b in group], indent + " ")
-    return lines
-
-
-def _first_condition(branch: Branch) -> str | None:
-    return branch.conditions[0] if branch.conditions else None
-
-
-def _conjuncts(guard: ast.expr, urgent: tuple[ast.expr, ...]) -> list[str]:
-    """Python source of what a guard demands, one by one."""
-    found: list[str] = ["not urgent"] if urgent else []
-    waiting = [guard]
-    while waiting:
-        node = waiting.pop(0)
-        if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
-            waiting[:0] = node.values
-        else:
-            found.append(ast.unparse(node))
-    return found
-
-
-def _indexed(node: ast.expr, index: Mapping[str, str]) -> str:
-    """Python source of an expression with each variable looked up in `state`."""
-    if not index:
-        return ast.unparse(node)
-    # a name inside of quotes is text
-    return re.sub(WORD, lambda found: index.get(found[0], found[0]), ast.unparse(node))
-
-
-def _head(inbox: str) -> str:
-    """Python source of a line that names the parts of the message at the head."""
-    return f"    event, slot, argument = {inbox}[0] if {inbox} else {NOTHING!r}"
-
-
-def _executed(source: str) -> dict[str, Any]:
-    names: dict[str, Any] = {}
-    exec(compile(source, "<rules>", "exec"), names)
-    return names
+        return self._compiler.single()

@@ -19,6 +19,9 @@ import attrs
 Message = tuple[str, int, int]
 """A client message in flight: wire event, the slot it names and its argument (0 where none)."""
 
+NOTHING: Message = ("", 0, 0)
+"""What stands at the head of an empty inbox."""
+
 State = tuple[object, ...]
 """Values of the live fields in declared order, then the inbox as a tuple of messages."""
 
