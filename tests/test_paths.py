@@ -266,7 +266,7 @@ def test_a_walk_that_does_not_accept_has_no_rank() -> None:
 class Uncounted(Graph):
     """A graph that must not be counted again."""
 
-    def topological(self) -> list[State]:
+    def ways(self) -> dict[State, int]:
         """Never to be asked."""
         raise AssertionError("counted again")
 

@@ -11,7 +11,6 @@ Laws:
 from __future__ import annotations
 
 import gc
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -80,12 +79,21 @@ class Graph:
         Raises:
             CyclicGraph: a counter is missing, and the number is not finite.
         """
-        ways: dict[State, int] = {}
-        for state in reversed(self.topological()):
-            ways[state] = int(self.accepting(state)) + sum(
-                ways[target] for _, _, target in self.successors[state]
-            )
-        return ways[self.machine.initial]
+        return self.ways()[self.machine.initial]
+
+    def ways(self) -> dict[State, int]:
+        """How many walks lead from each state to an accepting one, later states first.
+
+        Raises:
+            CyclicGraph: the numbers are not finite.
+        """
+        states, onward = list(self.successors), self._onward()
+        found = [0] * len(states)
+        order = self._order(onward)
+        for number in reversed(order):
+            further = sum([found[target] for target in onward[number]])
+            found[number] = int(self.accepting(states[number])) + further
+        return {states[number]: found[number] for number in reversed(order)}
 
     def topological(self) -> list[State]:
         """All states, each before those that it leads to.
@@ -93,20 +101,32 @@ class Graph:
         Raises:
             CyclicGraph: there is no such order.
         """
-        incoming = dict.fromkeys(self.successors, 0)
-        for outgoing in self.successors.values():
-            for _, _, target in outgoing:
+        states = list(self.successors)
+        return [states[number] for number in self._order(self._onward())]
+
+    def _onward(self) -> list[list[int]]:
+        """Where the steps of each state lead, states by their place in `successors`.
+
+        To look up a state is dear, since its hash is computed each time.
+        """
+        number = {state: place for place, state in enumerate(self.successors)}
+        return [
+            [number[target] for _, _, target in outgoing] for outgoing in self.successors.values()
+        ]
+
+    def _order(self, onward: list[list[int]]) -> list[int]:
+        incoming = [0] * len(onward)
+        for targets in onward:
+            for target in targets:
                 incoming[target] += 1
-        order = [state for state, count in incoming.items() if count == 0]
-        for state in order:
-            for _, _, target in self.successors[state]:
+        order = [number for number, count in enumerate(incoming) if count == 0]
+        for number in order:  # grows while it is gone through
+            for target in onward[number]:
                 incoming[target] -= 1
                 if incoming[target] == 0:
                     order.append(target)
-        if len(order) < len(self.successors):
-            raise CyclicGraph(
-                f"{len(self.successors) - len(order)} states lie on or behind a cycle"
-            )
+        if len(order) < len(onward):
+            raise CyclicGraph(f"{len(onward) - len(order)} states lie on or behind a cycle")
         return order
 
 
@@ -131,15 +151,16 @@ def enumerate_graph(machine: Machine, limit: int = 5_000_000) -> Graph:
     """
     successors: dict[State, list[tuple[int, int, State]]] = {}
     seen = {machine.initial: machine.initial}
-    waiting = deque([machine.initial])
-    while waiting:
-        state = waiting.popleft()
-        outgoing = []
-        for number, argument, target in machine.successors(state):
+    waiting = [machine.initial]
+    for state in waiting:  # grows while it is gone through
+        outgoing = machine.successors(state)
+        for place, (number, argument, target) in enumerate(outgoing):
             known = seen.setdefault(target, target)
             if known is target:
                 waiting.append(target)
-            outgoing.append((number, argument, known))
+            else:
+                # each state is kept once, whatever the number of steps that lead to it
+                outgoing[place] = (number, argument, known)
         successors[state] = outgoing
         if len(seen) > limit:
             raise GraphTooLarge(f"more than {limit} nodes under bounds {_nonzero(machine)}")

@@ -44,11 +44,7 @@ def ways(graph: Graph) -> dict[State, int]:
     Raises:
         CyclicGraph: the numbers are not finite.
     """
-    found: dict[State, int] = {}
-    for state in reversed(graph.topological()):
-        onward = sum(found[target] for _, _, target in graph.successors[state])
-        found[state] = int(graph.accepting(state)) + onward
-    return found
+    return graph.ways()
 
 
 def count(graph: Graph) -> int:
