@@ -15,12 +15,15 @@ class LocalPool:
     def __init__(self, bench: Bench) -> None:
         self._batch = Batch(bench)
 
-    def make(self, batches: Sequence[Sequence[tuple[int, ...]]]) -> Iterator[tuple[int, Any]]:
-        """Make batches of runs."""
-        for batch in batches:
-            yield 0, self._batch.make(batch)
+    def make(self, requests: Sequence[Any], talk: Any = None) -> Iterator[tuple[int, Any]]:
+        """Make what the requests ask for; a strategy that converses needs a worker."""
+        for request in requests:
+            yield 0, self._answer(request)
 
-    def tails(self, points: Sequence[tuple[int, ...]], budget: int) -> Iterator[tuple[int, Any]]:
-        """Explore the tails of interruption points."""
-        for point in points:
-            yield 0, self._batch.tails(point, budget)
+    def _answer(self, request: Any) -> Any:
+        batch = self._batch
+        if "tails" in request:
+            return batch.tails(request["tails"], request["budget"])
+        if "walks" in request:
+            return batch.walks(request["walks"], request["hidden"], request["undisturbed"])
+        return batch.make(request["runs"])

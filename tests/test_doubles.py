@@ -21,6 +21,7 @@ from realtime_conformance.checks import CHECKS
 from realtime_conformance.explorer import Explorer, Progress
 from realtime_conformance.ledger import Ledger
 from realtime_conformance.runner import Bench, Outcome
+from realtime_conformance.strategies.cover import Cover
 from realtime_protocol.bounds import QUICK, Scope, audio_reply
 from realtime_protocol.graph import Graph, enumerate_graph
 from realtime_protocol.machine import Machine
@@ -54,13 +55,15 @@ def find(fault: Fault) -> Explorer:
     """Explore until the fault is found, or to the end."""
     scope = small(fault)
     # nothing is asked of the graph, so its nodes are not enumerated
-    explorer = Explorer(Ledger(Graph(Machine(scope.bounds), {})), QUICK.cover)
+    machine = Machine(scope.bounds)
+    strategy = Cover(machine)
+    explorer = Explorer(Ledger(Graph(machine, {})), strategy)
 
     def look(made: int, left: int) -> None:
         if is_found(explorer, fault):
             raise Enough
         # early and late interruptions take turns, which finds a fault sooner
-        explorer.points.sort(key=lambda point: (len(point) % 6, point))
+        strategy.points.sort(key=lambda point: (len(point) % 6, point))
         keep(made, left)
 
     with contextlib.suppress(Enough):
@@ -96,7 +99,8 @@ def _garbage_is_collected_by_the_runs() -> Iterator[None]:
 
 def assert_correct(scope: Scope, client: type[ReferenceClient], bursts: int = 0) -> Explorer:
     """Explore `scope` to its end; nothing may be found, and nothing left open."""
-    explorer = Explorer(Ledger(enumerate_graph(Machine(scope.bounds))), QUICK.cover)
+    machine = Machine(scope.bounds)
+    explorer = Explorer(Ledger(enumerate_graph(machine)), Cover(machine))
     explore(explorer, Bench(scope, client, bursts), keep)
     assert [found.text for found in explorer.found.values()] == []
     assert explorer.left == 0

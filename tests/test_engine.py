@@ -7,11 +7,12 @@ import copy
 import attrs
 import pytest
 
+from realtime_conformance import pool as pool_module
 from realtime_conformance.baseline import KnownIssue
 from realtime_conformance.engine import Plan, conduct, findings_of, violations
-from realtime_conformance.explorer import Explorer
-from realtime_conformance.pool import Pool, Setup
+from realtime_conformance.pool import Pool, Setup, WorkerLost
 from realtime_conformance.scenario import parse_id
+from realtime_conformance.strategies.cover import Cover
 
 # the module's report is made once
 pytestmark = pytest.mark.xdist_group("engine")
@@ -138,12 +139,98 @@ def test_a_run_that_differs_from_its_repeat_is_reported(monkeypatch):
 
 def test_an_explorer_that_drops_work_is_noticed(monkeypatch):
     """Closure falls short when a branch is lost."""
-    branch = Explorer._branch
+    branch = Cover._branch
 
-    def forgetful(self, here, state, options, taken):
+    def forgetful(self, here, visit):
         if len(here) != 6:
-            branch(self, here, state, options, taken)
+            branch(self, here, visit)
 
-    monkeypatch.setattr(Explorer, "_branch", forgetful)
+    monkeypatch.setattr(Cover, "_branch", forgetful)
     report = conduct(attrs.evolve(FAULTY, client="doubles.reference:ReferenceClient"))
     assert any("closure is" in reason for reason in report["reasons"])
+
+
+# -- strategies -------------------------------------------------------------------------------
+
+TINY = {**SMALL, "DELTA": 1, "STEP": 1, "VAD": 0}
+
+
+@pytest.mark.parametrize(
+    "more",
+    [{"strategy": "exhaust"}, {"strategy": "random", "seed": 3}, {"strategy": "random-walk"}],
+    ids=lambda more: more["strategy"],
+)
+def test_every_strategy_is_independent_of_the_number_of_jobs(more):
+    """One job and two give the same report; another seed gives other runs."""
+    plan = attrs.evolve(FAULTY, changes=TINY, limit=150, **more)
+    one = conduct(plan)
+    assert without_seconds(conduct(attrs.evolve(plan, jobs=2))) == without_seconds(one)
+    assert one["scenarios"] == 150
+    if "random" in plan.strategy:
+        other = conduct(attrs.evolve(plan, seed=4))
+        assert other["scopes"][0]["reach"] != one["scopes"][0]["reach"]
+
+
+def test_what_is_drawn_by_chance_promises_no_coverage():
+    """Nodes that were not visited and checks that never spoke are no reason to fail."""
+    plan = attrs.evolve(FAULTY, client="doubles.reference:ReferenceClient")
+    report = conduct(attrs.evolve(plan, strategy="random-walk", limit=5))
+    assert report["scopes"][0]["unvisited"]["unexplained"] > 0
+    assert [reason for reason in report["reasons"] if "below the profile" not in reason] == []
+
+
+def test_what_hypothesis_draws_is_in_the_report():
+    """Each example is a run, and the same seed gives the same."""
+    plan = attrs.evolve(FAULTY, strategy="hypothesis", limit=15)
+    plan = attrs.evolve(plan, client="doubles.reference:ReferenceClient")
+    report = conduct(plan)
+    assert report["scenarios"] >= 15
+    assert report["scopes"][0]["reach"]["nodes"]["covered"] > 10
+    assert without_seconds(conduct(plan)) == without_seconds(report)
+
+
+def test_a_stop_condition_ends_the_whole_run():
+    """After the first violation no further scope is begun, and that is said."""
+    plan = attrs.evolve(FAULTY, scopes=("muted-reply", "audio-reply"), stop=("violation",))
+    report = conduct(plan)
+    first, second = report["scopes"]
+    assert first["scenarios"] > 0 == second["scenarios"]
+    assert second["frontier_left"] == 1
+    assert any("stopped at what was asked for" in reason for reason in report["reasons"])
+
+
+# -- workers that are lost --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("strategy", ["cover", "exhaust"])
+@pytest.mark.parametrize(("client", "how"), [("Dies", "code 3: so it ends"), ("Hangs", "said not")])
+def test_a_run_that_takes_its_worker_with_it_is_named(monkeypatch, client, how, strategy):
+    """The id of the run is a reason to fail, the rest is made, and jobs change nothing."""
+    monkeypatch.setattr(pool_module, "SILENCE_SECONDS", 4.0)
+    plan = attrs.evolve(
+        FAULTY, client=f"doubles.fatal:{client}", changes=TINY, strategy=strategy, limit=250
+    )
+    report = conduct(plan)
+    assert 0 < len(report["lost"]) <= pool_module.MOST_LOST
+    for loss in report["lost"]:
+        assert how in loss["how"]
+        assert any(loss["scenario"] in reason for reason in report["reasons"])
+    assert report["scenarios"] > 100
+    if client == "Dies":
+        assert without_seconds(conduct(attrs.evolve(plan, jobs=2))) == without_seconds(report)
+        scenario = report["lost"][0]["scenario"]
+        with Pool(setup_of(scenario), 1) as pool, pytest.raises(WorkerLost):
+            pool.show(parse_id(scenario).choices)
+
+
+def test_a_worker_that_is_lost_when_a_finding_is_made_again_is_named(monkeypatch):
+    """The finding is kept, said not to repeat, and the loss is a reason."""
+
+    def losing(self, choices):
+        raise WorkerLost("a worker ended", "ended with code 9")
+
+    monkeypatch.setattr(Pool, "show", losing)
+    report = conduct(attrs.evolve(FAULTY, changes=TINY))
+    assert findings_of(report)
+    assert any("it ended with code 9" in reason for reason in report["reasons"])
+    assert any(reason.startswith("not the same when made again") for reason in report["reasons"])

@@ -6,6 +6,7 @@ import attrs
 import pytest
 
 from realtime_conformance.environments import build, harness_archive
+from realtime_conformance.live import Live
 from realtime_conformance.pool import Interpreter, Pool, Setup
 from realtime_conformance.scenario import parse_id
 from realtime_conformance.stateful import Target, search, state_machine
@@ -16,10 +17,6 @@ from realtime_protocol.rule import Rule
 
 MACHINE = Machine(audio_reply().bounds)
 CHECKS = ("truncate-needs-audio", "truncate-positive")
-
-
-class NoPool:
-    """Stands where a pool would, for a machine that is only looked at."""
 
 
 def names(machine_class):
@@ -36,15 +33,27 @@ def steps(model_rules):
     }
 
 
-def target(client="livekit-agent", pool=None, checks=()):
-    """A target in the quick audio-reply scope."""
-    setup = Setup(client=client, profile="quick", scope="audio-reply")
-    return Target(pool or NoPool(), setup, (), checks)
+def nobody(request):
+    """Stands where a worker would, for a machine that is only looked at."""
+    raise AssertionError(f"expected no request, got {request}")
+
+
+def target(checks=(), bursts=0):
+    """A target in the quick audio-reply scope that drives nothing."""
+    setup = Setup(client="livekit-agent", profile="quick", scope="audio-reply", bursts=bursts)
+    return Target(Live(nobody), setup, (), checks)
 
 
 def test_every_rule_of_the_environment_is_a_rule_of_the_machine():
     """Neither more nor fewer, but for the step that ends an example."""
     assert names(state_machine(target())) == steps(MACHINE.rules) | {"at_rest"}
+
+
+def test_a_burst_is_a_rule_of_its_own():
+    """Under a preemption bound, what the server sends has a second rule; what it reads has none."""
+    more = names(state_machine(target(bursts=1))) - names(state_machine(target()))
+    sent = [rule for rule in MACHINE.rules if rule.actor == "server" and rule.event]
+    assert more == {f"{name}_in_a_burst" for name in steps(sent)}
 
 
 def test_adding_a_rule_to_the_model_adds_one_to_the_machine(monkeypatch):
@@ -70,7 +79,8 @@ def test_a_faulty_client_is_found_and_the_id_replays():
     """The search ends in a scenario id that shows the same violation."""
     setup = Setup(client="doubles.faulty:TruncatesUnheard", profile="quick", scope="audio-reply")
     with Pool(setup, 1) as pool:
-        found = search(Target(pool, setup, (), CHECKS), examples=200)
+        with pool.worker() as worker:
+            found = search(Target(Live(worker.ask), setup, (), CHECKS), examples=200)
         scenario = parse_id(found.splitlines()[-1].split()[-1])
         shown = pool.show(scenario.choices)
     assert found.startswith("truncate-")
@@ -92,8 +102,8 @@ def search_release(version):
     archive = harness_archive(environment.python.parent)
     interpreter = Interpreter(python=str(environment.python), path=(str(archive),), isolated=True)
     setup = Setup(client="livekit-agent", profile="quick", scope="audio-reply")
-    with Pool(setup, 1, interpreter) as pool:
-        return search(Target(pool, setup, (), CHECKS), examples=500)
+    with Pool(setup, 1, interpreter) as pool, pool.worker() as worker:
+        return search(Target(Live(worker.ask), setup, (), CHECKS), examples=500)
 
 
 @pytest.mark.slow

@@ -1,4 +1,4 @@
-"""The command line: `run`, `replay`, `search`, `matrix`, `graph`, `accept` and `properties`.
+"""The command line: `run` and the rest; `--help` lists them.
 
 Laws:
 - Exit 0: nothing new is violated and the promised coverage was reached. 1: otherwise, with the
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -18,7 +19,16 @@ from typing import Annotated, Any
 import attrs
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from realtime_conformance import baseline, specification
@@ -26,12 +36,15 @@ from realtime_conformance.checks import BY_ID
 from realtime_conformance.clients.registry import UnknownClient, address
 from realtime_conformance.engine import Plan, conduct, findings_of, violations
 from realtime_conformance.environments import EnvironmentFailure, build, harness_archive
+from realtime_conformance.live import Live
 from realtime_conformance.pool import Interpreter, Pool, Setup, WorkerLost, WorkerRefused
 from realtime_conformance.report import console as human
 from realtime_conformance.report.files import UnwritableFolder, prepared, write
 from realtime_conformance.scenario import BadId, parse_id, scope_of
 from realtime_conformance.stateful import Target
 from realtime_conformance.stateful import search as find
+from realtime_conformance.stops import STOPS
+from realtime_conformance.strategies import STRATEGIES
 from realtime_protocol.bounds import SCOPES
 from realtime_protocol.machine import Machine
 
@@ -91,7 +104,7 @@ BoundOption = Annotated[
     typer.Option("--bound", metavar="NAME=N", help="A bound of your own; may be repeated."),
 ]
 Bursts = Annotated[
-    int, typer.Option(min=0, max=3, help="Server events that may come right behind another.")
+    int, typer.Option(help="Server events that may come right behind another: 0 to 3.")
 ]
 KnownOption = Annotated[
     Path | None, typer.Option(help="File of known issues; what is not in it fails the run.")
@@ -102,9 +115,43 @@ UpdateKnown = Annotated[
 ReportOption = Annotated[
     Path | None, typer.Option(help="Folder for report.json; made if it is missing.")
 ]
-Jobs = Annotated[int, typer.Option(min=1, help="Worker processes.")]
+Jobs = Annotated[int, typer.Option(help="Worker processes.")]
 Limit = Annotated[
-    int, typer.Option(min=0, help="Stop after so many runs; coverage then falls short. 0: never.")
+    int | None, typer.Option(help="Most runs in each scope; coverage may then fall short.")
+]
+Seconds = Annotated[
+    float | None, typer.Option(help="Most seconds for all scopes; coverage may then fall short.")
+]
+StrategyOption = Annotated[
+    str, typer.Option(help=f"One of {', '.join(STRATEGIES)}. Default: that of the profile.")
+]
+StopOption = Annotated[
+    list[str],
+    typer.Option(
+        help="Stop sooner, may be repeated. "
+        + " ".join(f"{stop.name}: {stop.about}." for stop in STOPS.values())
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Seed of what is drawn by chance.")]
+Reduce = Annotated[
+    bool,
+    typer.Option(
+        "--reduce/--no-reduce",
+        help="Under exhaust: leave out a run that only orders independent steps in another way.",
+    ),
+]
+StateOption = Annotated[
+    Path | None,
+    typer.Option(help="File for the state of the run, to go on from if it is killed."),
+]
+ResumeOption = Annotated[
+    Path | None, typer.Option(help="Go on from the state in this file, and keep it there.")
+]
+LedgerOption = Annotated[
+    Path | None, typer.Option(help="File for what was covered, to be merged with other runs.")
+]
+UnvisitedOption = Annotated[
+    Path | None, typer.Option(help="File for all that was not visited, with why; a JSON line each.")
 ]
 Release = Annotated[
     str, typer.Option(help="Drive this livekit release, in an environment of its own date.")
@@ -123,7 +170,16 @@ def run(
     update_known: UpdateKnown = False,
     report: ReportOption = None,
     jobs: Jobs = CORES,
-    limit: Limit = 0,
+    strategy: StrategyOption = "",
+    limit: Limit = None,
+    seconds: Seconds = None,
+    stop: StopOption = [],  # noqa: B006
+    seed: Seed = 0,
+    reduce: Reduce = True,
+    state: StateOption = None,
+    resume: ResumeOption = None,
+    ledger: LedgerOption = None,
+    unvisited: UnvisitedOption = None,
     release: Release = "",
 ) -> None:
     """Explore a client and report what it breaks.
@@ -131,7 +187,7 @@ def run(
     Exit code 0: nothing new is violated and the promised coverage was reached; 1: otherwise.
     """
     with _one_line():
-        _check_update(known, update_known, limit)
+        _check_update(known, update_known, limit or seconds or stop)
         on_file = _known(known, update_known)
         plan = Plan(
             client=client,
@@ -140,8 +196,16 @@ def run(
             changes=_bounds(bound),
             bursts=bursts,
             jobs=jobs,
-            limit=limit,
+            strategy=strategy,
+            limit=int(_positive("--limit", limit)),
+            seconds=_positive("--seconds", seconds),
+            stop=tuple(stop),
+            seed=seed,
+            reduction="on" if reduce else "off",
             known=on_file,
+            state=_state(state, resume),
+            ledger=_writable(ledger),
+            unvisited=_writable(unvisited),
         )
         plan.bounded()
         address(client)
@@ -210,8 +274,9 @@ def search(
         scope_of(profile, scope, {})
         on_file = _known(known, update=False)
         setup = Setup(client=client, profile=profile, scope=scope)
-        with Pool(setup, 1, _interpreter(release)) as pool:
-            found = find(Target(pool, setup, tuple(on_file), tuple(check)), examples, seed)
+        with Pool(setup, 1, _interpreter(release)) as pool, pool.worker() as worker:
+            target = Target(Live(worker.ask), setup, tuple(on_file), tuple(check))
+            found = find(target, examples, seed)
     Console(soft_wrap=True).print(Text(found or f"nothing found in {examples} examples"))
     raise typer.Exit(int(bool(found)))
 
@@ -222,7 +287,7 @@ def matrix(
     profile: Profile = "quick",
     report: ReportOption = Path("reports"),
     jobs: Jobs = CORES,
-    limit: Limit = 0,
+    limit: Limit = None,
 ) -> None:
     """Run releases side by side, each in an environment resolved as of its own date.
 
@@ -231,12 +296,10 @@ def matrix(
     """
     with _one_line():
         folder = report or Path("reports")
-        Plan(profile=profile).bounded()
+        plan = Plan(profile=profile, jobs=jobs, limit=int(_positive("--limit", limit)))
+        plan.bounded()
         plans = {
-            version: Plan(
-                profile=profile, jobs=jobs, limit=limit, interpreter=_interpreter(version)
-            )
-            for version in versions
+            version: attrs.evolve(plan, interpreter=_interpreter(version)) for version in versions
         }
         reports = {
             version: _conduct(plan, folder / version, version) for version, plan in plans.items()
@@ -335,6 +398,37 @@ def _save(path: Path, text: str) -> None:
         raise UnwritableFolder(f"cannot write {path}: {error.strerror}") from error
 
 
+def _positive(name: str, value: float | None) -> float:
+    """A budget; 0 where none is given."""
+    if value is None:
+        return 0
+    if not value > 0:
+        raise ValueError(f"{name} must be positive, got {value}")
+    return value
+
+
+def _state(begin: Path | None, resume: Path | None) -> Path | None:
+    """The file that holds the state of a run, which `begin` begins and `resume` goes on from."""
+    if begin is not None and resume is not None:
+        raise ValueError("give --state to begin a run or --resume to go on with one, not both")
+    if begin is not None and begin.exists():
+        raise ValueError(f"{begin} exists; go on from it with --resume, or remove it")
+    if resume is not None and not resume.exists():
+        raise ValueError(f"there is no state to go on from in {resume}")
+    return _writable(begin or resume)
+
+
+def _writable(path: Path | None) -> Path | None:
+    """A file in a folder that can be written, before any work is done."""
+    if path is not None:
+        try:
+            with tempfile.TemporaryFile(dir=path.parent):
+                pass
+        except OSError as error:
+            raise UnwritableFolder(f"cannot write {path}: {error.strerror}") from error
+    return path
+
+
 def _only_violations(report: dict[str, Any]) -> bool:
     return all(reason.startswith("new violation") for reason in report["reasons"])
 
@@ -359,6 +453,14 @@ def _interpreter(release: str) -> Interpreter:
     return Interpreter(python=str(environment.python), path=(str(archive),), isolated=True)
 
 
+class _Rate(ProgressColumn):
+    """Runs in a second."""
+
+    def render(self, task: Task) -> Text:
+        """The rate, once it is known."""
+        return Text(f"{task.speed:.0f}/s" if task.speed else "")
+
+
 @contextmanager
 def _progress(name: str) -> Iterator[Any]:
     errors = Console(stderr=True)
@@ -367,7 +469,9 @@ def _progress(name: str) -> Iterator[Any]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("runs made of those known so far"),
+        _Rate(),
         TimeElapsedColumn(),
+        TimeRemainingColumn(),
         console=errors,
         transient=True,
         disable=not errors.is_terminal,
@@ -389,11 +493,11 @@ def _bounds(given: list[str]) -> dict[str, int]:
     return changes
 
 
-def _check_update(known: Path | None, update: bool, limit: int) -> None:
+def _check_update(known: Path | None, update: bool, partly: object) -> None:
     if update and known is None:
         raise ValueError("--update-known needs --known FILE to write to")
-    if update and limit:
-        raise ValueError("--update-known needs a whole run; drop --limit")
+    if update and partly:
+        raise ValueError("--update-known needs a whole run; drop --limit, --seconds and --stop")
 
 
 def _known(path: Path | None, update: bool) -> baseline.Known:

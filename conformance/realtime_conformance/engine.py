@@ -1,32 +1,33 @@
-"""Conducts a conformance run: explores every scope of a profile and draws up the report.
+"""Conducts a conformance run: explores every scope of a profile and hands over to the report.
 
 Laws:
-- The report is plain data; but for `seconds` it depends on the client, the profile and the
-  bounds alone.
-- A run fails if something new is violated, something known is gone, a check never spoke, or the
-  coverage that the profile promises was not reached; every reason is said.
+- Scopes are explored one after the other, and what is left of an explored one is plain data.
 - Every finding is made twice more before it is reported, and both traces must be equal.
+- A run with a state on file goes on from it, and comes to the same report.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import attrs
-
-from realtime_conformance import baseline
-from realtime_conformance.checks import CHECKS
-from realtime_conformance.checks.interface import Check
-from realtime_conformance.explorer import Explorer, Found
+from realtime_conformance import listing
+from realtime_conformance.explorer import Explorer
+from realtime_conformance.explorer import Progress as Told
+from realtime_conformance.findings import Found
 from realtime_conformance.ledger import Ledger
-from realtime_conformance.pool import Interpreter, Pool, Setup
-from realtime_conformance.scenario import Scenario, scope_of
+from realtime_conformance.plan import Plan
+from realtime_conformance.pool import Pool, WorkerLost
+from realtime_conformance.reporting import findings_of, own_version, report_of, violations
+from realtime_conformance.resume import Keeper, fits, read
+from realtime_conformance.stops import Budget, stops
+from realtime_conformance.strategies import STRATEGIES, Subject
 from realtime_protocol.bounds import PROFILES, Scope, below
 from realtime_protocol.graph import enumerate_graph
 from realtime_protocol.machine import Machine
+
+__all__ = ["Plan", "conduct", "findings_of", "violations"]
 
 Json = dict[str, Any]
 Progress = Callable[[str, int, int], None]
@@ -37,86 +38,143 @@ def silent(scope: str, done: int, left: int) -> None:
     """Show no progress."""
 
 
-@attrs.frozen(kw_only=True)
-class Plan:
-    """What to run."""
-
-    client: str = "livekit-agent"
-    profile: str = "quick"
-    scopes: tuple[str, ...] = ()
-    """Names of scopes; empty for all of the profile."""
-    changes: Mapping[str, int] = attrs.field(factory=dict)
-    bursts: int = 0
-    jobs: int = 1
-    limit: int = 0
-    known: Mapping[str, baseline.KnownIssue] = attrs.field(factory=dict)
-    interpreter: Interpreter = attrs.field(factory=Interpreter)
-
-    def bounded(self) -> list[Scope]:
-        """The scopes with their bounds.
-
-        Raises:
-            ValueError: an unknown profile, scope or bound.
-        """
-        if self.profile not in PROFILES:
-            expected = ", ".join(PROFILES)
-            raise ValueError(f"unknown profile {self.profile!r}; expected one of {expected}")
-        names = self.scopes or PROFILES[self.profile].scopes
-        return [scope_of(self.profile, name, self.changes) for name in names]
-
-    def scenario(self, found: Found, scope: str) -> Scenario:
-        """The shortest run that shows a finding."""
-        changes = tuple(sorted(self.changes.items()))
-        return Scenario(self.client, self.profile, scope, changes, self.bursts, found.choices)
-
-
 def conduct(plan: Plan, progress: Progress = silent) -> Json:
-    """Run the plan and return the report.
+    """Run the plan and return the report; files that the plan names are written.
 
     Raises:
-        ValueError: an unknown profile, scope or bound.
-        WorkerLost, WorkerRefused: a worker died, or says that the client cannot be driven.
+        ValueError: an unknown profile, scope, bound, strategy or stop condition, or a state on file
+            that is one of something else.
+        WorkerLost, WorkerRefused: too many workers died, or one says that the client cannot be
+            driven.
     """
     started = time.monotonic()
-    explored = [_Explored(plan, scope) for scope in plan.bounded()]
-    for part in explored:
-        part.explore(progress)
-    return _report(plan, explored, time.monotonic() - started)
+    parts = _Conducted(plan).explore(progress)
+    listing.write(plan, parts)
+    return report_of(plan, parts, time.monotonic() - started)
+
+
+class _Conducted:
+    """All scopes of a plan, explored one after the other."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.scopes = plan.bounded()
+        self.parts: dict[str, Json] = {}
+        """What is left of each scope that was explored to its end, as plain data."""
+        self.open: dict[str, Json] = {}
+        """What is known of each scope that was not."""
+        self.stopped = False
+        self.keeper = Keeper(plan.state, identity(plan, self.scopes))
+        if plan.state is not None and plan.state.exists():
+            data = read(plan.state)
+            fits(plan.state, data, self.keeper.of)
+            self.keeper.of = data["of"]
+            self.parts, self.open = data["parts"], data["open"]
+
+    def explore(self, progress: Progress) -> list[Json]:
+        """Explore what is left, each scope with its share of the time; returns all parts."""
+        plan = self.plan
+        until = time.monotonic() + plan.seconds
+        left = [scope for scope in self.scopes if scope.name not in self.parts]
+        parts = dict(self.parts)
+        for number, scope in enumerate(left):
+            share = max(until - time.monotonic(), 0.01) / (len(left) - number)
+            explored = _Explored(plan, scope, share if plan.seconds else 0.0)
+            parts[scope.name] = self._explore(explored, progress)
+        if self.open:
+            self.keeper.write(self._state)
+        else:
+            self.keeper.end()
+        return [parts[scope.name] for scope in self.scopes]
+
+    def _explore(self, explored: _Explored, progress: Progress) -> Json:
+        """Explore one scope, unless the run was stopped before."""
+        name, explorer = explored.scope.name, explored.explorer
+        if name in self.open:
+            explorer.restore(self.open[name])
+
+        def told(done: int, left: int) -> None:
+            progress(name, done, left)
+            self.keeper.offer(lambda: self._state({name: explorer.saved()}))
+
+        if not self.stopped:
+            explored.explore(told, self._same_client)
+        self.stopped = self.stopped or explorer.is_stopped
+        part = explored.part()
+        if explorer.left:
+            self.open[name] = explorer.saved() if self.plan.state else {}
+        else:
+            self.parts[name] = part
+            self.open.pop(name, None)
+        return part
+
+    def _state(self, current: Json | None = None) -> Json:
+        return {"parts": self.parts, "open": {**self.open, **(current or {})}}
+
+    def _same_client(self, hello: Json) -> None:
+        """Note what is driven; a state of another release is refused."""
+        if self.plan.state is not None and "packages" in self.keeper.of:
+            fits(self.plan.state, {"of": self.keeper.of}, hello)
+        self.keeper.of.update(hello)
+
+
+def identity(plan: Plan, scopes: Sequence[Scope]) -> Json:
+    """What a run is a run of: with anything else the same state would mean something else."""
+    return {
+        "client": plan.client,
+        "profile": plan.profile,
+        "scopes": [scope.name for scope in scopes],
+        "model": {scope.name: Machine(scope.bounds).digest for scope in scopes},
+        "strategy": [plan.how, plan.seed, plan.reduction, *plan.stop],
+        "bursts": plan.bursts,
+        "files": [name for name in ("ledger", "unvisited") if getattr(plan, name) is not None],
+        "version": own_version(),
+    }
 
 
 class _Explored:
     """One scope of the plan, explored."""
 
-    def __init__(self, plan: Plan, scope: Scope) -> None:
+    def __init__(self, plan: Plan, scope: Scope, seconds: float) -> None:
         self.plan = plan
         self.scope = scope
         self.machine = Machine(scope.bounds)
         self.profile = PROFILES[plan.profile]
-        ledger = Ledger(enumerate_graph(self.machine))
-        self.explorer = Explorer(ledger, self.profile.cover, plan.limit, self.profile.tail_runs)
+        graph = enumerate_graph(self.machine)
+        subject = Subject(
+            graph=graph,
+            setup=plan.setup(scope),
+            seed=plan.seed,
+            runs=plan.limit,
+            seconds=seconds,
+            tail_runs=self.profile.tail_runs,
+            reduction=plan.reduction,
+        )
+        self.explorer = Explorer(
+            Ledger(graph),
+            STRATEGIES[plan.how](subject),
+            Budget(plan.limit, seconds),
+            stops(plan.stop),
+            plan.known,
+        )
         self.hello: Json = {}
         self.findings: list[Json] = []
         self.unstable: list[str] = []
+        self.lost: list[Json] = []
 
-    def explore(self, progress: Progress) -> None:
+    def explore(self, progress: Told, greet: Callable[[Json], None]) -> None:
         """Make all runs, then make the shortest of each finding again, twice."""
-        plan = self.plan
-        setup = Setup(
-            client=plan.client,
-            profile=plan.profile,
-            scope=self.scope.name,
-            changes=dict(plan.changes),
-            bursts=plan.bursts,
-        )
-        with Pool(setup, plan.jobs, plan.interpreter) as pool:
+        with Pool(self.plan.setup(self.scope), self.plan.jobs, self.plan.interpreter) as pool:
             self.hello = pool.hello
-            self.explorer.explore(pool, lambda done, left: progress(self.scope.name, done, left))
+            greet(self.hello)
+            self.explorer.explore(pool, progress)
             for found in sorted(self.explorer.found.values(), key=lambda found: found.rank):
                 self.findings.append(self._finding(found, pool))
+        self.lost += [self._loss(loss) for loss in self.explorer.lost]
 
     def _finding(self, found: Found, pool: Pool) -> Json:
         scenario = self.plan.scenario(found, self.scope.name).id(self.machine.digest)
-        first, second = pool.show(found.choices), pool.show(found.choices)
+        first, second = self._shown(found, pool), self._shown(found, pool)
         if first["digest"] != second["digest"] or found.fingerprint not in first["fingerprints"]:
             self.unstable.append(scenario)
         known = self.plan.known.get(found.fingerprint)
@@ -134,116 +192,47 @@ class _Explored:
             "timeline": first["timeline"],
         }
 
-    def summary(self) -> Json:
+    def _shown(self, found: Found, pool: Pool) -> Json:
+        """A run that is made again; one that ends its worker this time shows nothing."""
+        try:
+            return pool.show(found.choices)
+        except WorkerLost as error:
+            self.lost.append(self._loss({"choices": list(found.choices), "how": error.how}))
+            return {"digest": "", "timeline": f"the worker {error.how}", "fingerprints": []}
+
+    def _loss(self, loss: Json) -> Json:
+        """A run that a worker was lost to, by its id."""
+        choices = loss["choices"]
+        run = None if choices is None else self.plan.run(tuple(choices), self.scope.name)
+        return {"scenario": run and run.id(self.machine.digest), "how": loss["how"]}
+
+    def part(self) -> Json:
+        """All that is left of the scope, as plain data."""
+        explorer, plan = self.explorer, self.plan
+        return {
+            "hello": self.hello,
+            "summary": self._summary(),
+            "premises": explorer.premises,
+            "findings": self.findings,
+            "unstable": self.unstable,
+            "lost": self.lost,
+            "ledger": listing.ledger(explorer.ledger) if plan.ledger else None,
+            "unvisited": listing.unvisited(explorer.ledger) if plan.unvisited else [],
+        }
+
+    def _summary(self) -> Json:
         """Bounds, graph and coverage."""
+        explorer = self.explorer
         return {
             "name": self.scope.name,
             "bounds": dict(self.scope.bounds),
             "below_profile": below(self.profile, self.scope),
             "model": self.machine.digest,
-            "scenarios": self.explorer.runs,
-            "frontier_left": self.explorer.left,
-            "tails_left": self.explorer.tails_left,
-            **self.explorer.ledger.summary(),
+            "promises": explorer.strategy.promises,
+            "scenarios": explorer.runs,
+            "frontier_left": explorer.left,
+            "tails_left": explorer.strategy.tails_left,
+            "cut_short": explorer.cut_short,
+            **explorer.ledger.summary(),
+            "unvisited_nodes": listing.some_unvisited(explorer.ledger),
         }
-
-
-def _report(plan: Plan, explored: Sequence[_Explored], seconds: float) -> Json:
-    findings = [finding for part in explored for finding in part.findings]
-    premises = {
-        check.id: sum(part.explorer.premises.get(check.id, 0) for part in explored)
-        for check in CHECKS
-    }
-    scopes = [part.summary() for part in explored]
-    hello = explored[0].hello
-    report: Json = {
-        "tool": {"name": "realtime-conformance", "version": _own_version()},
-        "client": {"name": plan.client, "python": hello["python"], "packages": hello["packages"]},
-        "profile": plan.profile,
-        "whole_profile": not plan.scopes,
-        "bursts": plan.bursts,
-        "scopes": scopes,
-        "scenarios": sum(scope["scenarios"] for scope in scopes),
-        "checks": [_check(check, premises[check.id], findings) for check in CHECKS],
-        "gone": [
-            {"fingerprint": issue.fingerprint, "reason": issue.reason}
-            for issue in baseline.gone(plan.known, plan.profile, violations(findings))
-        ],
-        "unstable": [scenario for part in explored for scenario in part.unstable],
-        "seconds": round(seconds, 1),
-    }
-    report["reasons"] = _reasons(report)
-    report["verdict"] = "fail" if report["reasons"] else "pass"
-    return report
-
-
-def violations(findings: Sequence[Json]) -> dict[str, str]:
-    """Text of every violation by fingerprint."""
-    return {f["fingerprint"]: f["text"] for f in findings if f["verdict"] == "violation"}
-
-
-def findings_of(report: Json) -> list[Json]:
-    """All findings of a report."""
-    return [finding for check in report["checks"] for finding in check["findings"]]
-
-
-def _check(check: Check, premises: int, findings: Sequence[Json]) -> Json:
-    own = [finding for finding in findings if finding["check"] == check.id]
-    counts = {
-        verdict: sum(finding["count"] for finding in own if finding["verdict"] == verdict)
-        for verdict in ("violation", "advisory")
-    }
-    verdict = next((name for name, count in counts.items() if count), "pass")
-    shortest = min(own, key=lambda finding: len(finding["timeline"]), default=None)
-    return {
-        "id": check.id,
-        "about": check.about,
-        "premise": check.premise,
-        "source": check.source,
-        "verdict": verdict if premises else "vacuous",
-        "premises": premises,
-        "violations": counts["violation"],
-        "advisories": counts["advisory"],
-        "shortest": shortest["scenario"] if shortest else None,
-        "findings": own,
-    }
-
-
-def _reasons(report: Json) -> list[str]:
-    reasons = [
-        f"new violation: {finding['fingerprint']} (replay {finding['scenario']})"
-        for finding in findings_of(report)
-        if finding["verdict"] == "violation" and finding["known"] is None
-    ]
-    reasons += [f"known issue is gone: {issue['fingerprint']}" for issue in report["gone"]]
-    reasons += [
-        f"check never spoke: {check['id']}; its premise is that {check['premise']}"
-        for check in report["checks"]
-        # a single scope may hold nothing that a check speaks of; the profile must
-        if check["verdict"] == "vacuous" and report["whole_profile"]
-    ]
-    reasons += [f"not the same when made again: {scenario}" for scenario in report["unstable"]]
-    for scope in report["scopes"]:
-        reasons += _uncovered(scope)
-    return reasons
-
-
-def _uncovered(scope: Json) -> list[str]:
-    closure = scope["closure"]
-    found = []
-    if scope["below_profile"]:
-        found.append(f"bounds below the profile: {', '.join(scope['below_profile'])}")
-    if scope["frontier_left"]:
-        found.append(f"{scope['frontier_left']} runs were left unmade")
-    if closure["covered"] < closure["total"]:
-        found.append(f"closure is {closure['covered']} of {closure['total']} steps")
-    if scope["unvisited"]["unexplained"]:
-        found.append(f"{scope['unvisited']['unexplained']} unvisited nodes are unexplained")
-    return [f"coverage of {scope['name']}: {reason}" for reason in found]
-
-
-def _own_version() -> str:
-    try:
-        return version("realtime-conformance")
-    except PackageNotFoundError:
-        return "source"

@@ -1,32 +1,32 @@
-"""Which runs to make: near all of them once, or every one.
+"""Makes the runs that a strategy asks for, and keeps what came of them.
 
 Laws:
 - Exploration is stateless: a run is a list of choices from the initial state.
-- `exhaust` makes every path once. `cover` takes every step at every node by at least one way in,
-  and then explores the tail of each interruption point on its own (see `tail`): a client remembers
-  where it was interrupted, so tails are not shared between points.
-- Runs are made in waves, and a wave is merged in its own order, so results do not depend on who
-  made them or on how many did.
+- Runs are made in waves, and what came of a wave is merged in its own order, so results do not
+  depend on who made them or on how many did.
+- Between two requests everything that is known can be saved; an exploration that goes on from there
+  makes the same runs as one that never stopped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Protocol
 
 import attrs
 
-from realtime_conformance.ledger import Ledger
-from realtime_conformance.pool import Choices, Pool
-from realtime_protocol.bounds import Cover
+from realtime_conformance import findings
+from realtime_conformance.findings import Found
+from realtime_conformance.ledger import Edge, Ledger
+from realtime_conformance.plain import Numbers, read_states
+from realtime_conformance.pool import Talk
+from realtime_conformance.stops import UNLIMITED, Budget, Sight, Stop
+from realtime_conformance.strategies.interface import Made, Strategy, Visit, size
 from realtime_protocol.state import State
 
 Json = dict[str, Any]
-
-WAVE = 768
-BATCH = 24
-POINTS = 32
-"""Interruption points in one wave."""
 
 Progress = Callable[[int, int], None]
 """Told how many runs are made, and how many are known that are not."""
@@ -36,133 +36,155 @@ def silent(done: int, left: int) -> None:
     """Show no progress."""
 
 
+class Makes(Protocol):
+    """What makes runs: a pool."""
+
+    def make(self, requests: Sequence[Json], talk: Talk) -> Any:
+        """Number of the worker and reply of each request, in order."""
+
+
 @attrs.define
-class Found:
-    """All findings with one fingerprint: how many, and the shortest run that shows it."""
+class _Worker:
+    """What one worker has sent and names by number since."""
 
-    check: str
-    verdict: str
-    fingerprint: str
-    clause: str
-    enabled_by: tuple[str, ...]
-    text: str
-    rank: tuple[int, Choices]
-    """Position of the finding and all choices of the run: the least is the shortest."""
-    count: int = 0
-
-    @property
-    def choices(self) -> Choices:
-        """All choices of the shortest run."""
-        return self.rank[1]
+    states: list[State] = attrs.field(factory=list)
+    edges: list[Edge] = attrs.field(factory=list)
 
 
 @attrs.define
 class Explorer:
-    """The frontier, the ledger and the findings of one exploration."""
+    """One exploration: the strategy, the ledger and the findings."""
 
     ledger: Ledger
-    cover: Cover
-    limit: int = 0
-    """Most runs to make, but that a tail that was begun is ended; 0 for no limit."""
-    tail_budget: int = 0
-    """Runs for one tail, or as many as taking every step of it needs."""
-    frontier: list[Choices] = attrs.field(factory=lambda: [()])
-    points: list[Choices] = attrs.field(factory=list)
-    """Interruption points whose tails are still to be explored."""
+    strategy: Strategy
+    budget: Budget = UNLIMITED
+    stops: Sequence[Stop] = ()
+    known: Collection[str] = ()
+    """Fingerprints of violations that are on file."""
     runs: int = 0
-    tails_left: int = 0
-    """Ways through tails that are known and were not gone, for want of budget."""
     premises: dict[str, int] = attrs.field(factory=dict)
     found: dict[str, Found] = attrs.field(factory=dict)
-    _states: dict[int, list[State]] = attrs.field(factory=dict)
-    _seen: set[tuple[State, tuple[int, bool]]] = attrs.field(factory=set)
+    lost: list[Json] = attrs.field(factory=list)
+    """Runs that a worker was lost to: their choices, and how it ended."""
+    pending: deque[Json] = attrs.field(factory=deque)
+    """What is left of the wave."""
+    cut_short: str = ""
+    """Why the exploration ended before its frontier was empty; empty if it did not."""
+    _workers: dict[int, _Worker] = attrs.field(factory=dict)
+    _until: float = 0.0
 
-    def explore(self, pool: Pool, progress: Progress = silent) -> None:
-        """Make runs until nothing is left to make or the limit is reached."""
-        while self.frontier and not self._spent():
-            size = min(WAVE, self.limit - self.runs) if self.limit else WAVE
-            # newest first keeps the frontier as small as the tree is deep
-            wave, self.frontier = self.frontier[-size:][::-1], self.frontier[:-size]
-            batches = [wave[start : start + BATCH] for start in range(0, len(wave), BATCH)]
-            for (worker, reply), batch in zip(pool.make(batches), batches, strict=True):
-                self._merge(worker, reply, batch)
+    def explore(self, pool: Makes, progress: Progress = silent) -> None:
+        """Make runs until nothing is left to make, or one may not go on."""
+        self._until = time.monotonic() + self.budget.seconds
+        self._workers = {}
+        self.cut_short = ""
+        while self._has_more():
+            requests = list(self.pending)
+            for worker, reply in pool.make(requests, self.strategy.make):
+                self._merge(worker, self.pending.popleft(), reply)
                 progress(self.runs, self.left)
-        while self.points and not self._spent():
-            wave, self.points = self.points[:POINTS], self.points[POINTS:]
-            replies = pool.tails(wave, self.tail_budget)
-            for (worker, reply), point in zip(replies, wave, strict=True):
-                self._merge(worker, reply, [point] * len(reply["results"]), in_tail=True)
-                self.tails_left += reply["left"]
-                progress(self.runs, self.left)
+                if self._enough():
+                    break
+            if self.cut_short:
+                return
 
     @property
     def left(self) -> int:
         """Runs and interruption points that are known and not yet made."""
-        return len(self.frontier) + len(self.points)
+        return self.strategy.left + sum(map(size, self.pending))
 
-    def _spent(self) -> bool:
-        return bool(self.limit) and self.runs >= self.limit
+    def _has_more(self) -> bool:
+        if self._enough():
+            return False
+        if not self.pending:
+            room = self.budget.runs - self.runs if self.budget.runs else 0
+            self.pending += self.strategy.wave(room)
+        return bool(self.pending)
 
-    def _merge(
-        self, worker: int, reply: Json, batch: Sequence[Choices], in_tail: bool = False
-    ) -> None:
-        states = self._states.setdefault(worker, [])
-        states += [read_state(state) for state in reply["states"]]
-        for source, number, argument, target in reply["edges"]:
-            self.ledger.edges.add((states[source], number, argument, states[target]))
+    def _enough(self) -> bool:
+        """Whether what is known to be left is to be left; says why."""
+        self.cut_short = self._reason() if self.left else ""
+        return bool(self.cut_short)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether what was looked for has been found."""
+        return any(stop.holds(Sight(self.found, self.known)) for stop in self.stops)
+
+    def _reason(self) -> str:
+        if self.is_stopped:
+            return f"stopped at what was asked for: {', '.join(stop.about for stop in self.stops)}"
+        if self.budget.seconds and time.monotonic() >= self._until:
+            return "cut short: the budget of seconds was spent"
+        if self.budget.runs and self.runs >= self.budget.runs:
+            return f"cut short: the budget of {self.budget.runs} runs was spent"
+        return ""
+
+    def _merge(self, number: int, request: Json, reply: Json) -> None:
+        worker = self._workers.setdefault(number, _Worker())
+        states, edges = worker.states, worker.edges
+        states += read_states(reply["states"])
+        for source, rule, argument, target in reply["edges"]:
+            edges.append((states[source], rule, argument, states[target]))
+            self.ledger.edges.add(edges[-1])
+        for first, second in reply["pairs"]:
+            self.ledger.follow(edges[first], edges[second])
         for check, count in reply["premises"].items():
             self.premises[check] = self.premises.get(check, 0) + count
-        for given, result in zip(batch, reply["results"], strict=True):
-            self._take_in(given, result, states, in_tail)
+        self.lost += reply.get("lost", ())
+        made = [_made(result, states) for result in reply["results"]]
+        for run, result in zip(made, reply["results"], strict=True):
+            self._take_in(run, result["findings"])
+        self.strategy.note(request, reply, made)
 
-    def _take_in(self, given: Choices, result: Json, states: list[State], in_tail: bool) -> None:
+    def _take_in(self, run: Made, found: Sequence[Sequence[Any]]) -> None:
         self.runs += 1
-        self.ledger.paths += 1
-        path = tuple(result["choices"])
-        for finding in result["findings"]:
-            self._note(finding, path)
-        # the first offer is that of the last choice that was given, if any was
-        start = max(len(given) - 1, 0)
-        for position, offer in enumerate(result["offers"], start):
-            number, listed, taken, settled = offer
-            options = tuple((rule, bool(burst)) for rule, burst in listed)
-            state = states[number]
-            self.ledger.offer(state, options, taken, settled)
-            if position >= len(given) and not in_tail:
-                self._branch(path[:position], state, options, taken)
+        self.ledger.enter(run.choices)
+        for finding in found:
+            findings.note(self.found, finding, run.choices)
+        for visit in run.visits:
+            self.ledger.offer(visit.state, visit.options, visit.taken, visit.settled)
+            if visit.sleep:
+                self.ledger.spare(visit.state, visit.options, visit.sleep)
 
-    def _branch(
-        self, here: Choices, state: State, options: Sequence[tuple[int, bool]], taken: int | None
-    ) -> None:
-        """Note the options that a run did not take, if they are news."""
-        for choice, option in enumerate(options):
-            if self.cover == "cover":
-                if (state, option) in self._seen:
-                    continue
-                self._seen.add((state, option))
-            if choice == taken:
-                continue
-            if self.cover == "cover" and self._interrupts(option):
-                self.points.append((*here, choice))
-            else:
-                self.frontier.append((*here, choice))
+    def saved(self) -> Json:
+        """All that is known, as plain data."""
+        number = Numbers()
+        data = {
+            "strategy": self.strategy.saved(number),
+            "ledger": self.ledger.saved(number),
+            "pending": list(self.pending),
+            "runs": self.runs,
+            "premises": self.premises,
+            "found": findings.saved(self.found),
+            "lost": self.lost,
+        }
+        # the states come last: all of the above has numbered them
+        return {**data, "states": number.states}
 
-    def _interrupts(self, option: tuple[int, bool]) -> bool:
-        return self.ledger.graph.machine.rules[option[0]].disturbs == "interruption"
-
-    def _note(self, finding: Sequence[Any], choices: Choices) -> None:
-        check, verdict, fingerprint, position, text, clause, enabled_by = finding
-        rank = (position, choices)
-        known = self.found.get(fingerprint)
-        if known is None:
-            known = self.found[fingerprint] = Found(
-                check, verdict, fingerprint, clause, tuple(enabled_by), text, rank
-            )
-        elif rank < known.rank:
-            known.rank, known.text, known.verdict = rank, text, verdict
-        known.count += 1
+    def restore(self, data: Json) -> None:
+        """Know what was saved."""
+        states = read_states(data["states"])
+        self.strategy.restore(data["strategy"], states)
+        self.ledger.restore(data["ledger"], states)
+        self.pending = deque(data["pending"])
+        self.runs, self.premises, self.lost = data["runs"], data["premises"], data["lost"]
+        self.found = findings.restored(data["found"])
 
 
-def read_state(data: Sequence[Any]) -> State:
-    """A state from its JSON form."""
-    return (*data[:-1], tuple(tuple(message) for message in data[-1]))
+def _made(result: Json, states: Sequence[State]) -> Made:
+    """One run from its JSON form."""
+    given, offers = result["given"], result["offers"]
+    ahead = min(given, 1)
+    sleeps: list[Any] = [()] * ahead + result.get("sleeps", [()] * (len(offers) - ahead))
+    visits = tuple(
+        Visit(
+            states[number],
+            tuple((rule, bool(burst)) for rule, burst in listed),
+            taken,
+            settled,
+            None if sleep is None else frozenset(sleep),
+        )
+        for (number, listed, taken, settled), sleep in zip(offers, sleeps, strict=True)
+    )
+    return Made(given, tuple(result["choices"]), visits)

@@ -3,25 +3,29 @@
 Laws:
 - Replies come in the order of the requests, whoever made them, so the number of workers changes
   nothing but the time.
-- A worker that dies or says nothing for too long is reported with the runs it was making.
+- A worker that dies or says nothing for too long is replaced. The run that it was making is
+  reported with the reply, and the rest of the request is done all the same.
 - Work and replies are plain data.
 """
 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
 
 import attrs
+
+from realtime_conformance.blackbox import Begun, Box
 
 Json = dict[str, Any]
 Choices = tuple[int, ...]
@@ -32,9 +36,25 @@ LAST_WORDS_SECONDS = 5.0
 SILENCE_SECONDS = 300.0
 """Real seconds after which a worker that says nothing counts as hanging."""
 
+MOST_LOST = 8
+"""Workers that are replaced in one pool; where more are lost, something else is wrong."""
+
+NOBODY = -1
+"""The number of the worker where none is left to answer."""
+
+NOTHING: Json = {"states": [], "edges": [], "pairs": [], "results": [], "premises": {}, "left": 0}
+"""The reply to a request of which nothing is left."""
+
 
 class WorkerLost(Exception):
     """A worker died or hung: what it was doing, and what it said last."""
+
+    def __init__(self, text: str, how: str = "", begun: Begun | None = None) -> None:
+        super().__init__(text)
+        self.how = how
+        """How it ended, and its last words."""
+        self.begun = begun
+        """The run that it was making, if it had begun one."""
 
 
 class WorkerRefused(Exception):
@@ -69,11 +89,41 @@ class Interpreter:
         return {**kept, "PYTHONHASHSEED": "0", "PYTHONPATH": os.pathsep.join(path)}
 
 
+Ask = Callable[[Json], Json]
+"""Sends a request to one worker and gives back its reply."""
+
+Talk = Callable[[Json, Ask], Json]
+"""Does what a request wants with one worker, in one question or in several."""
+
+
+def asked(request: Json, ask: Ask) -> Json:
+    """Put the request to the worker as it is."""
+    return ask(request)
+
+
+def without(request: Json, begun: Begun | None) -> Json | None:
+    """What is left of a request without a run that a worker was lost to; None for nothing."""
+    if begun is None:
+        return None
+    given = list(begun.given)
+    if "runs" in request:
+        kept = [run for run in request["runs"] if list(run) != given]
+        return {**request, "runs": kept} if 0 < len(kept) < len(request["runs"]) else None
+    if "walks" in request:
+        kept = [run for run in request["walks"] if list(run[0]) != given]
+        return {**request, "walks": kept} if 0 < len(kept) < len(request["walks"]) else None
+    if "tails" in request and given not in request.get("lost", ()):
+        return {**request, "lost": [*request.get("lost", ()), given]}
+    return None
+
+
 class _Process:
     """One worker process."""
 
-    def __init__(self, interpreter: Interpreter, setup: Setup) -> None:
+    def __init__(self, interpreter: Interpreter, setup: Setup, number: int) -> None:
+        self.number = number
         self._errors: list[str] = []
+        self._box = Box()
         self._process = subprocess.Popen(
             [interpreter.python, "-m", "realtime_conformance.worker"],
             stdin=subprocess.PIPE,
@@ -85,8 +135,12 @@ class _Process:
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
-        self._send(attrs.asdict(setup))
-        self.hello = self._receive("its setup")
+        try:
+            self._send({**attrs.asdict(setup), "box": self._box.path})
+            self.hello = self._receive("its setup")
+        except BaseException:
+            self.end()
+            raise
 
     def ask(self, request: Json) -> Json:
         """Send a request and wait for the reply.
@@ -106,10 +160,12 @@ class _Process:
                     stream.close()
         self._process.kill()
         self._process.wait()
+        self._box.remove()
 
     def _send(self, request: Json) -> None:
         assert self._process.stdin is not None
-        with contextlib.suppress(OSError):  # a dead process is noticed when its reply is missing
+        # a dead process, or one that is being ended, is noticed when its reply is missing
+        with contextlib.suppress(OSError, ValueError):
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
 
@@ -126,19 +182,20 @@ class _Process:
             hung = not watchdog.is_alive()
             watchdog.cancel()
         if not line:
-            raise WorkerLost(self._obituary(doing, hung))
+            raise self._obituary(doing, hung)
         reply: Json = json.loads(line)
         if "refused" in reply:
             raise WorkerRefused(reply["refused"])
         return reply
 
-    def _obituary(self, doing: str, hung: bool) -> str:
+    def _obituary(self, doing: str, hung: bool) -> WorkerLost:
         code = self._process.wait()
         # its last words may still be on their way; a child of its own can hold the stream open
         self._listener.join(LAST_WORDS_SECONDS)
         how = f"said nothing for {SILENCE_SECONDS:.0f} s" if hung else f"ended with code {code}"
         last = self._errors[-1] if self._errors else "nothing on standard error"
-        return f"a worker {how} while doing {doing}: {last}"
+        text = f"a worker {how} while doing {doing}: {last}"
+        return WorkerLost(text, f"{how}: {last}", self._box.read())
 
     def _listen(self) -> None:
         assert self._process.stderr is not None
@@ -154,9 +211,14 @@ class Pool:
         self._interpreter = interpreter or Interpreter()
         self._setup = setup
         self._threads = ThreadPoolExecutor(jobs)
-        self._idle: queue.Queue[int] = queue.Queue()
+        self._idle: queue.Queue[_Process] = queue.Queue()
         self._workers: list[_Process] = []
+        self._numbers = itertools.count()
+        self._losses = 0
+        self._ending = False
         self.jobs = jobs
+        self.hello: Json = {}
+        """What a worker says of itself: Python and package versions."""
 
     def __enter__(self) -> Pool:
         """Start the workers.
@@ -165,17 +227,12 @@ class Pool:
             WorkerLost, WorkerRefused: one of them does not come up.
         """
         try:
-            starting = [
-                self._threads.submit(_Process, self._interpreter, self._setup)
-                for _ in range(self.jobs)
-            ]
+            starting = [self._threads.submit(self._start) for _ in range(self.jobs)]
             for future in starting:
-                self._workers.append(future.result())
+                self.hello = future.result().hello
         except BaseException:
             self._end()
             raise
-        for number in range(len(self._workers)):
-            self._idle.put(number)
         return self
 
     def __exit__(
@@ -187,21 +244,17 @@ class Pool:
         """Stop the workers."""
         self._end()
 
-    @property
-    def hello(self) -> Json:
-        """What a worker says of itself: Python and package versions."""
-        return self._workers[0].hello
+    def make(self, requests: Iterable[Json], talk: Talk = asked) -> Iterator[tuple[int, Json]]:
+        """Do what each request wants; yields a worker's number and its reply in the given order.
 
-    def make(self, batches: Sequence[Sequence[Choices]]) -> Iterator[tuple[int, Json]]:
-        """Make batches of runs; yields the worker's number and its reply in the given order."""
-        return self._ask_all([{"runs": batch} for batch in batches])
+        A reply has a list `lost`: the runs that a worker was lost to, each with its choices and how
+        the worker ended. The rest of the request is done by another.
 
-    def tails(self, points: Sequence[Choices], budget: int) -> Iterator[tuple[int, Json]]:
-        """Explore the tails of interruption points; as `make`, one reply for each point."""
-        return self._ask_all([{"tails": point, "budget": budget} for point in points])
-
-    def _ask_all(self, requests: Sequence[Json]) -> Iterator[tuple[int, Json]]:
-        futures = [self._threads.submit(self._ask, request) for request in requests]
+        Raises:
+            WorkerLost: too many were lost, or one in whose place no other comes up.
+            WorkerRefused: a worker says that the request cannot be done.
+        """
+        futures = [self._threads.submit(self._made, request, talk) for request in requests]
         try:
             for future in futures:
                 yield future.result()
@@ -210,29 +263,70 @@ class Pool:
                 future.cancel()
 
     def show(self, choices: Choices) -> Json:
-        """Make one run and return its timeline and its trace."""
-        return self._ask({"show": choices})[1]
+        """Make one run and return its timeline and its trace.
 
-    def begin(self) -> Json:
-        """Begin a run that is chosen step by step, on the first worker; returns its node."""
-        return self._workers[0].ask({"live": "begin"})
+        Raises:
+            WorkerLost: the worker died or hung over it; another is there in its place.
+        """
+        return self.ask({"show": choices})
 
-    def take(self, choice: int) -> Json:
-        """Take a step of that run; returns the node it leads to and the findings so far."""
-        return self._workers[0].ask({"live": "take", "choice": choice})
+    def ask(self, request: Json) -> Json:
+        """Put one request to any worker.
 
-    def finish(self) -> Json:
-        """End that run; returns the findings."""
-        return self._workers[0].ask({"live": "finish"})
+        Raises:
+            WorkerLost: the worker died or hung over it; another is there in its place.
+            WorkerRefused: it says that the request cannot be done.
+        """
+        with self.worker() as worker:
+            return worker.ask(request)
 
-    def _ask(self, request: Json) -> tuple[int, Json]:
-        number = self._idle.get()
+    @contextlib.contextmanager
+    def worker(self) -> Iterator[_Process]:
+        """A worker of one's own, for as long as one asks; one that is lost is replaced."""
+        worker = self._idle.get()
+        kept = True
         try:
-            return number, self._workers[number].ask(request)
+            yield worker
+        except WorkerLost:
+            kept = False
+            self._replace(worker)
+            raise
         finally:
-            self._idle.put(number)
+            if kept:
+                self._idle.put(worker)
+
+    def _made(self, request: Json, talk: Talk) -> tuple[int, Json]:
+        lost: list[Json] = []
+        left: Json | None = request
+        while left is not None:
+            try:
+                with self.worker() as worker:
+                    return worker.number, {**talk(left, worker.ask), "lost": lost}
+            except WorkerLost as error:
+                if self._ending or self._losses > MOST_LOST:
+                    raise
+                choices = list(error.begun.choices) if error.begun else None
+                lost.append({"choices": choices, "how": error.how})
+                left = without(left, error.begun)
+        return NOBODY, {**NOTHING, "lost": lost}
+
+    def _start(self) -> _Process:
+        worker = _Process(self._interpreter, self._setup, next(self._numbers))
+        self._workers.append(worker)
+        if self._ending:
+            worker.end()
+        self._idle.put(worker)
+        return worker
+
+    def _replace(self, worker: _Process) -> None:
+        worker.end()
+        self._losses += 1
+        if not self._ending and self._losses <= MOST_LOST:
+            self._start()
 
     def _end(self) -> None:
-        for worker in self._workers:
+        self._ending = True
+        for worker in list(self._workers):
             worker.end()
+            self._idle.put(worker)  # for those who wait for one: they are told that it is gone
         self._threads.shutdown(wait=True, cancel_futures=True)

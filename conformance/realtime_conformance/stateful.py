@@ -8,6 +8,7 @@ Laws:
 - The client is driven one step at a time in a worker, so the machine runs in this process against
   any release.
 - A failing example is shrunk by Hypothesis and printed as a scenario id, which replays it.
+- Under a preemption bound every event that the server sends has a second rule: to come in a burst.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from realtime_conformance.pool import Choices, Pool, Setup
+from realtime_conformance.live import Live, Option
+from realtime_conformance.pool import Choices, Setup
 from realtime_conformance.scenario import Scenario, scope_of
 from realtime_protocol.machine import Machine
 
@@ -42,15 +44,21 @@ class Broken(AssertionError):
     """A violation that is not known, with the id of the run that shows it."""
 
 
+def _unheard(reply: Json) -> None:
+    """Keep nothing of a run."""
+
+
 @attrs.frozen
 class Target:
     """What the machine drives, and which violations are no news."""
 
-    pool: Pool
+    live: Live
     setup: Setup
     known: Collection[str] = ()
     checks: Collection[str] = ()
     """Ids of the checks that count; empty for all."""
+    finished: Callable[[Json], None] = _unheard
+    """Told what a worker says of each run that was finished."""
 
     def is_news(self, check: str, verdict: str, fingerprint: str) -> bool:
         """Whether a finding is a violation that is looked for."""
@@ -72,18 +80,21 @@ def state_machine(target: Target) -> type[RuleBasedStateMachine]:
     machine = Machine(scope_of(setup.profile, setup.scope, setup.changes).bounds)
     methods: dict[str, Any] = {"target": target, "machine": machine}
     for number, model_rule in enumerate(machine.rules):
-        if not model_rule.is_client:
-            name = NOT_A_NAME.sub("_", model_rule.label).strip("_")
-            methods[name] = _step(number, name)
+        if model_rule.is_client:
+            continue
+        name = NOT_A_NAME.sub("_", model_rule.label).strip("_")
+        methods[name] = _step((number, False), name)
+        if setup.bursts and model_rule.actor == "server" and model_rule.event:
+            methods[f"{name}_in_a_burst"] = _step((number, True), f"{name}_in_a_burst")
     return type("Conversation", (_Conversation,), methods)
 
 
-def _step(number: int, name: str) -> Any:
+def _step(option: Option, name: str) -> Any:
     def take(self: _Conversation) -> None:
-        self.take(number)
+        self.take(option)
 
     take.__name__ = name
-    enabled: Callable[[Any], bool] = lambda self: self.enables(number)  # noqa: E731
+    enabled: Callable[[Any], bool] = lambda self: self.enables(option)  # noqa: E731
     return precondition(enabled)(rule()(take))
 
 
@@ -96,7 +107,7 @@ class _Conversation(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._choices: list[int] = []
-        self._node: Json = {"options": [], "findings": []}
+        self._options: list[Option] = []
         self._open = False
         self._calm = 0
 
@@ -104,46 +115,53 @@ class _Conversation(RuleBasedStateMachine):
     def begin(self, calm: int) -> None:
         """Start the client; nothing disturbs the first `calm` steps while others can be taken."""
         self._calm = calm
-        self._node = self.target.pool.begin()
+        self._at(self.target.live.begin())
         self._open = True
 
-    @precondition(lambda self: not self._node["options"])
+    @precondition(lambda self: not self._options)
     @rule()
     def at_rest(self) -> None:
         """Nothing is left to do; an example must be able to go on all the same."""
 
-    def enables(self, number: int) -> bool:
-        """Whether the node offers a rule, and the rule may be taken yet."""
-        options = self._node["options"]
-        if number not in options or not self.machine.rules[number].disturbs:
-            return number in options
+    def enables(self, option: Option) -> bool:
+        """Whether the node offers an option, and it may be taken yet."""
+        options = self._options
+        if option not in options or not self._disturbs(option):
+            return option in options
         # drawn evenly step by step, nearly every run would be disturbed in its first moments
-        goes_on = any(not self.machine.rules[other].disturbs for other in options)
+        goes_on = any(not self._disturbs(other) for other in options)
         return len(self._choices) >= self._calm or not goes_on
 
-    def take(self, number: int) -> None:
-        """Take the step of a rule, and those after it that are the only ones."""
-        self._step(number)
+    def _disturbs(self, option: Option) -> bool:
+        return bool(self.machine.rules[option[0]].disturbs)
+
+    def take(self, option: Option) -> None:
+        """Take an option, and those after it that are the only ones."""
+        self._step(option)
         # Hypothesis leaves rules out of an example at random; one that is forced would end it
-        while len(forced := [n for n in self._node["options"] if self.enables(n)]) == 1:
+        while len(forced := [other for other in self._options if self.enables(other)]) == 1:
             self._step(forced[0])
 
-    def _step(self, number: int) -> None:
+    def _step(self, option: Option) -> None:
         """Take one step and look at what came of it."""
-        choice = self._node["options"].index(number)
+        choice = self._options.index(option)
         self._choices.append(choice)
-        self._node = self.target.pool.take(choice)
-        self._look()
+        self._at(self.target.live.take(choice))
+        self._look(self.target.live.look())
+
+    def _at(self, node: Json) -> None:
+        self._options = [(rule, bool(burst)) for rule, burst in node["options"]]
 
     def teardown(self) -> None:
         """Take the fresh turn, close the session and look once more."""
         if self._open:
-            self._open = False
-            self._node = self.target.pool.finish()
-            self._look()
+            self._open, self._options = False, []
+            reply = self.target.live.finish()
+            self.target.finished(reply)
+            self._look(reply)
 
-    def _look(self) -> None:
-        for check, verdict, fingerprint, text in self._node["findings"]:
+    def _look(self, reply: Json) -> None:
+        for check, verdict, fingerprint, text in reply["findings"]:
             if self.target.is_news(check, verdict, fingerprint):
                 choices = tuple(self._choices)
                 scenario = self.target.scenario_id(self.machine, choices)

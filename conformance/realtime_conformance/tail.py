@@ -5,13 +5,15 @@ Laws:
   a step that no run of this tail has taken at that node, so few runs are enough for that.
 - Then ways through the tail are gone that differ only in their order, until a budget is spent.
 - No way is gone twice, and the same client gives the same runs in the same order.
+- A run that a worker was lost to is not begun again.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from realtime_conformance.blackbox import Recorder, Unrecorded
 from realtime_conformance.runner import Bench, Option, Outcome
 from realtime_protocol.state import State
 
@@ -21,10 +23,19 @@ Choices = tuple[int, ...]
 class Tail:
     """The runs that begin with the choices of one interruption point."""
 
-    def __init__(self, bench: Bench, point: Choices, budget: int) -> None:
+    def __init__(
+        self,
+        bench: Bench,
+        point: Choices,
+        budget: int,
+        lost: Collection[Choices],
+        recorder: Recorder | Unrecorded,
+    ) -> None:
         self._bench = bench
         self._point = point
         self._budget = budget
+        self._lost = lost
+        self._recorder = recorder
         self._taken: set[tuple[State, Option]] = set()
         self._frontier: deque[tuple[Choices, State, Option]] = deque()
         self._others: deque[Choices] = deque()
@@ -36,9 +47,10 @@ class Tail:
 
     def explore(self) -> Iterator[Outcome]:
         """Make the runs of this tail."""
-        begin: Choices | None = self._point
+        begin = None if self._point in self._lost else self._point
         made = 0
         while begin is not None:
+            self._recorder.begin(begin)
             outcome = self._bench.run(begin, self._prefer)
             self._note(outcome, len(begin))
             made += 1
@@ -46,7 +58,9 @@ class Tail:
             begin = self._next(made)
 
     def _prefer(self, state: State, options: tuple[Option, ...], calm: list[int]) -> int:
-        return next((n for n in calm if (state, options[n]) not in self._taken), calm[0])
+        choice = next((n for n in calm if (state, options[n]) not in self._taken), calm[0])
+        self._recorder.take(choice)
+        return choice
 
     def _note(self, outcome: Outcome, given: int) -> None:
         path = outcome.choices
@@ -58,7 +72,7 @@ class Tail:
                 self._frontier += [
                     ((*path[:position], other), offer.state, option)
                     for other, option in enumerate(offer.options)
-                    if other != offer.taken
+                    if other != offer.taken and (*path[:position], other) not in self._lost
                 ]
 
     def _next(self, made: int) -> Choices | None:

@@ -21,12 +21,14 @@ from importlib.metadata import distributions
 from typing import Any, TextIO
 
 from realtime_conformance.batch import Batch
+from realtime_conformance.blackbox import Recorder
 from realtime_conformance.checks import CHECKS
 from realtime_conformance.clients.interface import MissingSeam
 from realtime_conformance.clients.registry import UnknownClient, load
 from realtime_conformance.evidence import HarnessFault
-from realtime_conformance.runner import BadChoice, Bench, LiveRun, NoConnection, Outcome
+from realtime_conformance.runner import BadChoice, Bench, NoConnection, Outcome
 from realtime_conformance.scenario import scope_of
+from realtime_conformance.stepwise import Stepwise
 from realtime_conformance.timeline import render
 
 REFUSALS = (UnknownClient, MissingSeam, NoConnection, BadChoice, HarnessFault)
@@ -44,8 +46,9 @@ class Worker:
     def __init__(self, setup: dict[str, Any]) -> None:
         scope = scope_of(setup["profile"], setup["scope"], setup["changes"])
         self.bench = Bench(scope, load(setup["client"]), setup["bursts"])
-        self.batch = Batch(self.bench)
-        self._live: LiveRun
+        self.recorder = Recorder(setup["box"])
+        self.batch = Batch(self.bench, self.recorder)
+        self._live: Stepwise
         # what the first runs import and cache belongs to no run
         for _ in range(2):
             self.bench.run()
@@ -58,22 +61,48 @@ class Worker:
 
     def tails(self, request: dict[str, Any]) -> dict[str, Any]:
         """Explore the tail of one interruption point."""
-        return self.batch.tails(request["tails"], request["budget"])
+        return self.batch.tails(request["tails"], request["budget"], request.get("lost", ()))
+
+    def walks(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make the runs that are listed, without what sleeps."""
+        return self.batch.walks(request["walks"], request["hidden"], request["undisturbed"])
 
     def show(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make one run and render it."""
+        self.recorder.begin(request["show"])
         return render(self.bench.run(request["show"]))
 
     def live(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Begin, go on with, or finish a run that is chosen step by step."""
-        if request["live"] == "begin":
-            self._live = self.bench.live()
-            return {"options": [option.rule for option in self._live.options()], "findings": []}
-        if request["live"] == "take":
-            outcome = self._live.take(request["choice"])
-            options = [option.rule for option in self._live.options()]
-            return {"options": options, "findings": findings(outcome)}
-        return {"options": [], "findings": findings(self._live.finish())}
+        """Begin, go on with, look at, or finish a run that is chosen step by step."""
+        return LIVE[request["live"]](self, request)
+
+    def _begin(self, _: dict[str, Any]) -> dict[str, Any]:
+        self._live = Stepwise(self.bench, self.recorder)
+        return self._node()
+
+    def _take(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._live.take(request["choice"])
+        return self._node()
+
+    def _look(self, _: dict[str, Any]) -> dict[str, Any]:
+        outcome = self._live.so_far
+        return {"findings": [] if outcome is None else findings(outcome)}
+
+    def _finish(self, _: dict[str, Any]) -> dict[str, Any]:
+        outcome = self._live.finish()
+        return {"findings": findings(outcome), **self.batch.reply([(0, outcome)])}
+
+    def _node(self) -> dict[str, Any]:
+        return {"state": self._live.node.state, "options": self._live.node.options}
+
+
+LIVE = {
+    "begin": Worker._begin,
+    "take": Worker._take,
+    "look": Worker._look,
+    "finish": Worker._finish,
+}
+"""The parts of a conversation."""
 
 
 def findings(outcome: Outcome) -> list[tuple[str, str, str, str]]:
@@ -85,9 +114,18 @@ def findings(outcome: Outcome) -> list[tuple[str, str, str, str]]:
     ]
 
 
+KINDS = {
+    "show": Worker.show,
+    "live": Worker.live,
+    "tails": Worker.tails,
+    "walks": Worker.walks,
+    "runs": Worker.runs,
+}
+"""What serves a request, by the name of what it asks for."""
+
+
 def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
-    kinds = {"show": worker.show, "live": worker.live, "tails": worker.tails, "runs": worker.runs}
-    return next(serve for kind, serve in kinds.items() if kind in request)(request)
+    return next(serve for kind, serve in KINDS.items() if kind in request)(worker, request)
 
 
 def _refusal(error: Exception) -> dict[str, Any]:

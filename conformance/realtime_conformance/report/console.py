@@ -24,7 +24,7 @@ def show(report: Json, console: Console, timelines: bool = True) -> None:
     )
     console.print(f"[bold]{report['client']['name']}[/] ({releases or 'no livekit'})")
     for scope in report["scopes"]:
-        _coverage(scope, console)
+        coverage(scope, console)
     console.print(_checks(report))
     if timelines:
         _counterexamples(report, console)
@@ -54,13 +54,16 @@ def _cell(check: Json) -> Text:
     return Text(text, style=COLOURS[check["verdict"]])
 
 
-def _coverage(scope: Json, console: Console) -> None:
+def coverage(scope: Json, console: Console) -> None:
+    """Print what was covered of one scope."""
     reach = scope["reach"]
     parts = [
         f"{name.replace('_', ' ')} {part['covered']:,} of {part['total']:,}"
         for name, part in reach.items()
     ]
     closure = scope["closure"]
+    if scope.get("cut_short"):
+        console.print(f"scope {scope['name']} was {scope['cut_short']}", highlight=False)
     unvisited = scope["unvisited"]
     why = [f"{count:,} {name}" for name, count in unvisited.items() if count and name != "total"]
     console.print(

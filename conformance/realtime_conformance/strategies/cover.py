@@ -1,0 +1,101 @@
+"""Every step at every node by at least one way in, and the tail of each interruption point.
+
+Laws:
+- A step at a node that was seen before is not gone again; an interruption is an end of its own, and
+  what follows it is explored by itself (see `tail`): a client remembers where it was interrupted,
+  so tails are not shared between points.
+- Points come after all else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import attrs
+
+from realtime_conformance.plain import Numbers
+from realtime_conformance.pool import Ask, Choices
+from realtime_conformance.strategies.interface import WAVE, Made, Option, Visit, batches
+from realtime_protocol.machine import Machine
+from realtime_protocol.state import State
+
+Json = dict[str, Any]
+
+POINTS = 32
+"""Interruption points in one wave."""
+
+
+@attrs.define
+class Cover:
+    """The frontier, and the interruption points whose tails are still to be explored."""
+
+    machine: Machine
+    tail_runs: int = 0
+    """Runs for one tail, or as many as taking every step of it needs."""
+    frontier: list[Choices] = attrs.field(factory=lambda: [()])
+    points: list[Choices] = attrs.field(factory=list)
+    tails_left: int = 0
+    """Ways through tails that are known and were not gone, for want of budget."""
+    _seen: set[tuple[State, Option]] = attrs.field(factory=set)
+
+    name = "cover"
+    about = "every step at every node, and the tail of each interruption"
+    promises = True
+
+    @property
+    def left(self) -> int:
+        """Runs and interruption points that are known and were not asked for."""
+        return len(self.frontier) + len(self.points)
+
+    def wave(self, room: int) -> list[Json]:
+        """The newest of the frontier, or else the oldest points."""
+        if self.frontier:
+            count = min(WAVE, room) if room else WAVE
+            # newest first keeps the frontier as small as the tree is deep
+            wave, self.frontier = self.frontier[-count:][::-1], self.frontier[:-count]
+            return batches(wave, "runs")
+        points, self.points = self.points[:POINTS], self.points[POINTS:]
+        return [{"tails": point, "budget": self.tail_runs} for point in points]
+
+    def make(self, request: Json, ask: Ask) -> Json:
+        """Put the request to the worker."""
+        return ask(request)
+
+    def note(self, request: Json, reply: Json, made: Sequence[Made]) -> None:
+        """Branch where a run had another choice; a tail branches by itself."""
+        if "tails" in request:
+            self.tails_left += reply["left"]
+            return
+        for run in made:
+            for here, visit in run.free():
+                self._branch(here, visit)
+
+    def _branch(self, here: Choices, visit: Visit) -> None:
+        """Note the options that a run did not take, if they are news."""
+        for choice, option in enumerate(visit.options):
+            if (visit.state, option) in self._seen:
+                continue
+            self._seen.add((visit.state, option))
+            if choice == visit.taken:
+                continue
+            if self.machine.rules[option[0]].disturbs == "interruption":
+                self.points.append((*here, choice))
+            else:
+                self.frontier.append((*here, choice))
+
+    def saved(self, number: Numbers) -> Json:
+        """Frontier, points, and what was seen."""
+        return {
+            "frontier": self.frontier,
+            "points": self.points,
+            "tails_left": self.tails_left,
+            "seen": sorted([number(state), *option] for state, option in self._seen),
+        }
+
+    def restore(self, data: Json, states: Sequence[State]) -> None:
+        """Know what was saved."""
+        self.frontier = [tuple(choices) for choices in data["frontier"]]
+        self.points = [tuple(choices) for choices in data["points"]]
+        self.tails_left = data["tails_left"]
+        self._seen = {(states[n], (rule, burst)) for n, rule, burst in data["seen"]}
