@@ -40,11 +40,26 @@ def invoke(*arguments):
         (["run", "--known", "nope.json"], "cannot read known issues nope.json"),
         (["run", "--update-known"], "--update-known needs --known"),
         (["run", "--update-known", "--known", "k", "--limit", "1"], "drop --limit"),
+        (["run", "--update-known", "--known", "k", "--stop", "violation"], "drop --limit"),
+        (["run", "--strategy", "best"], "unknown strategy 'best'; expected one of cover, exhaust"),
+        (["run", "--stop", "bored"], "unknown stop condition 'bored'; expected one of frontier"),
+        (["run", "--limit", "0"], "--limit must be positive, got 0"),
+        (["run", "--limit", "-3"], "--limit must be positive, got -3"),
+        (["run", "--seconds", "0"], "--seconds must be positive, got 0.0"),
+        (["run", "--seconds", "nan"], "--seconds must be positive, got nan"),
+        (["run", "--bursts", "-1"], "bursts must be from 0 to 3, got -1"),
+        (["run", "--jobs", "0"], "jobs must be at least 1, got 0"),
+        (["run", "--resume", "nope"], "there is no state to go on from in nope"),
+        (["run", "--resume", "nope", "--state", "nope"], "not both"),
+        (["run", "--ledger", "no/where"], "cannot write no/where"),
+        (["run", "--unvisited", "no/where"], "cannot write no/where"),
         (["run", "--release", "not-a-version"], "expected a livekit version"),
         (["replay", "nope"], "expected client:profile:scope:digest:choices, got 'nope'"),
         (["replay", "livekit-agent:quick:audio-reply:000000:0"], f"is {DIGEST}"),
         (["replay", f"nope:quick:audio-reply:{DIGEST}:0"], "unknown client 'nope'"),
         (["matrix", "not-a-version"], "expected a livekit version"),
+        (["matrix", "1.0.0", "--limit", "0"], "--limit must be positive, got 0"),
+        (["ledger", "merge", "nope", "-o", "c"], "cannot read the ledger nope"),
         (["search", "--check", "nope"], "unknown check 'nope'; expected one of truncate-"),
     ],
 )
@@ -81,6 +96,16 @@ def test_a_client_that_cannot_be_driven_leaves_no_folder(tmp_path):
     assert code == 2
     assert "TypeError" in errors
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_state_that_is_there_is_not_written_over(tmp_path):
+    """It may be what is left of hours of work."""
+    state = tmp_path / "state"
+    state.write_text("precious")
+    code, _, errors = invoke("run", *FAULTY, "--state", str(state))
+    assert code == 2
+    assert "exists; go on from it with --resume" in errors
+    assert state.read_text() == "precious"
 
 
 def test_a_run_writes_its_report_and_fails_on_what_is_new(tmp_path):

@@ -1,4 +1,4 @@
-"""The command line: `run` and the rest; `--help` lists them.
+"""The command line: `run`, `ledger` and the rest; `--help` lists them.
 
 Laws:
 - Exit 0: nothing new is violated and the promised coverage was reached. 1: otherwise, with the
@@ -31,7 +31,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from realtime_conformance import baseline, specification
+from realtime_conformance import baseline, listing, specification
 from realtime_conformance.checks import BY_ID
 from realtime_conformance.clients.registry import UnknownClient, address
 from realtime_conformance.engine import Plan, conduct, findings_of, violations
@@ -55,6 +55,9 @@ app = typer.Typer(
     help="Drives a real-time voice client through every interleaving of the OpenAI Realtime event "
     "protocol, with an interruption at each node, and reports what it breaks.",
 )
+
+ledgers = typer.Typer(no_args_is_help=True, help="What runs have covered, kept in files.")
+app.add_typer(ledgers, name="ledger")
 
 WRONG_USE = (
     ValueError,
@@ -279,6 +282,22 @@ def search(
             found = find(target, examples, seed)
     Console(soft_wrap=True).print(Text(found or f"nothing found in {examples} examples"))
     raise typer.Exit(int(bool(found)))
+
+
+@ledgers.command()
+def merge(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Ledgers of runs.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File for the union.")],
+) -> None:
+    """Merge what several runs of one client have covered, and print what that comes to.
+
+    Exit code 0; 2 if a ledger is of another client or does not fit the model.
+    """
+    with _one_line():
+        _writable(output)
+        covered = listing.merge(files, output)
+    for one in covered:
+        human.coverage(one, Console())
 
 
 @app.command()

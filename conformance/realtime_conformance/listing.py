@@ -13,10 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import attrs
+
 from realtime_conformance.baseline import replace_text
 from realtime_conformance.ledger import Ledger
-from realtime_conformance.plain import Numbers
+from realtime_conformance.plain import Numbers, read_states
 from realtime_conformance.plan import Plan
+from realtime_conformance.scenario import scope_of
+from realtime_protocol.graph import Graph, enumerate_graph
 from realtime_protocol.machine import Machine
 from realtime_protocol.state import State
 
@@ -102,3 +106,85 @@ def _of_scope(part: Json) -> Json:
 def save(path: Path, head: Json, scopes: Json) -> None:
     """Write a file of ledgers."""
     replace_text(path, json.dumps({**head, "scopes": scopes}) + "\n")
+
+
+def read(path: Path) -> Json:
+    """A file of ledgers.
+
+    Raises:
+        BadLedger: the file cannot be read, or is none.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadLedger(f"cannot read the ledger {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise BadLedger(f"expected {path} to hold a ledger, got no JSON") from error
+    head = ("client", "profile", "changes", "scopes")
+    if not isinstance(data, dict) or data.get("format") != FORMAT or not set(head) <= set(data):
+        raise BadLedger(f"expected {path} to hold a ledger in format {FORMAT}")
+    return data
+
+
+def entered(path: Path, data: Json, scope: str) -> Ledger:
+    """The ledger of one scope of a file, over a graph of which nothing was enumerated.
+
+    Raises:
+        BadLedger: it does not fit the model.
+    """
+    held = data["scopes"][scope]
+    try:
+        machine = Machine(scope_of(data["profile"], scope, data["changes"]).bounds)
+    except ValueError as error:
+        raise BadLedger(f"ledger {path}: {error}") from error
+    if held.get("model") != machine.digest:
+        raise BadLedger(
+            f"ledger {path} of {scope} is of model {held.get('model')}, but this one is "
+            f"{machine.digest}"
+        )
+    found = Ledger(Graph(machine, {}))
+    try:
+        found.restore(held, read_states(held["states"]))
+    except (LookupError, TypeError, ValueError) as error:
+        raise BadLedger(f"ledger {path} of {scope} is damaged: {error!r}") from error
+    return found
+
+
+def merge(paths: Sequence[Path], output: Path) -> list[Json]:
+    """Merge ledgers of one client into one file; returns what it covers of each scope.
+
+    Raises:
+        BadLedger: one cannot be read, does not fit the model, or is of another client.
+    """
+    files = [(path, read(path)) for path in paths]
+    head = {name: files[0][1][name] for name in ("client", "profile", "changes")}
+    for path, data in files:
+        for name, value in head.items():
+            if data[name] != value:
+                raise BadLedger(
+                    f"ledger {path} is of another {name}: expected {value!r}, got {data[name]!r}"
+                )
+    merged: dict[str, Ledger] = {}
+    for path, data in files:
+        for scope in data["scopes"]:
+            found = entered(path, data, scope)
+            if scope in merged:
+                merged[scope].merge(found)
+            else:
+                merged[scope] = found
+    scopes = {
+        scope: {"model": one.graph.machine.digest, **ledger(one)} for scope, one in merged.items()
+    }
+    save(output, _head(**head), scopes)
+    return [_covered(scope, one) for scope, one in merged.items()]
+
+
+def _covered(scope: str, of: Ledger) -> Json:
+    """What a ledger covers of its whole graph."""
+    whole = attrs.evolve(of, graph=enumerate_graph(of.graph.machine))
+    return {
+        "name": scope,
+        "model": of.graph.machine.digest,
+        "scenarios": len(of.paths),
+        **whole.summary(),
+    }
