@@ -1,4 +1,4 @@
-"""The command line: `run`, `ledger` and the rest; `--help` lists them.
+"""The command line: `run`, `plan`, `ledger` and the rest; `--help` lists them.
 
 Laws:
 - Exit 0: nothing new is violated and the promised coverage was reached. 1: otherwise, with the
@@ -31,7 +31,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from realtime_conformance import baseline, listing, specification
+from realtime_conformance import baseline, forecast, listing, specification
 from realtime_conformance.checks import BY_ID
 from realtime_conformance.clients.registry import UnknownClient, address
 from realtime_conformance.engine import Plan, conduct, findings_of, violations
@@ -282,6 +282,46 @@ def search(
             found = find(target, examples, seed)
     Console(soft_wrap=True).print(Text(found or f"nothing found in {examples} examples"))
     raise typer.Exit(int(bool(found)))
+
+
+@app.command()
+def plan(
+    client: Client = "livekit-agent",
+    profile: Profile = "quick",
+    scope: ScopeOption = [],  # noqa: B006
+    bound: BoundOption = [],  # noqa: B006
+    bursts: Bursts = 0,
+    jobs: Jobs = CORES,
+    strategy: StrategyOption = "",
+    reduce: Reduce = True,
+    limit: Limit = None,
+    measure: Annotated[
+        bool, typer.Option(help="Measure how fast the client is, by a handful of runs.")
+    ] = True,
+    release: Release = "",
+) -> None:
+    """Say how many runs each strategy would make, at least and at most, and about how long.
+
+    The strategy that `run` would take is marked. Exit code 0; nothing is explored.
+    """
+    with _one_line():
+        planned = Plan(
+            client=client,
+            profile=profile,
+            scopes=tuple(scope),
+            changes=_bounds(bound),
+            bursts=bursts,
+            jobs=jobs,
+            strategy=strategy,
+            reduction="on" if reduce else "off",
+            limit=int(_positive("--limit", limit)),
+        )
+        scopes = planned.bounded()
+        address(client)
+        planned = attrs.evolve(planned, interpreter=_interpreter(release))
+        measured = [forecast.measure(planned, one) if measure else None for one in scopes]
+        for line in forecast.told(planned, scopes, measured):
+            Console(soft_wrap=True).print(Text(line))
 
 
 @ledgers.command()
