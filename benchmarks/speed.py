@@ -33,7 +33,6 @@ import attrs
 from realtime_conformance.batch import Batch
 from realtime_conformance.clients.interface import Client, Seams
 from realtime_conformance.clients.registry import load
-from realtime_conformance.explorer import BATCH
 from realtime_conformance.floor import (
     Act,
     NotReplayable,
@@ -45,6 +44,7 @@ from realtime_conformance.floor import (
 )
 from realtime_conformance.pool import Choices, Pool, Setup
 from realtime_conformance.runner import Bench, Outcome
+from realtime_conformance.strategies.interface import batches
 from realtime_protocol.bounds import PROFILES
 
 PROFILE, SCOPE = "quick", "audio-reply"
@@ -213,11 +213,11 @@ def pooled(client: str, scenarios: Sequence[Scenario], jobs: int) -> float:
     """Scenarios a second of a pool of `jobs` workers."""
     choices = [scenario.choices for scenario in scenarios]
     every = [each for again in repeat(choices, -(-POOL_RUNS // len(choices))) for each in again]
-    batches = [every[start : start + BATCH] for start in range(0, len(every), BATCH)]
+    requests = batches(every, "runs")
     with Pool(Setup(client=client, profile=PROFILE, scope=SCOPE, changes={}), jobs) as pool:
-        list(pool.make(batches[:jobs]))
+        list(pool.make(requests[:jobs]))
         began = perf_counter()
-        list(pool.make(batches))
+        list(pool.make(requests))
         return len(every) / (perf_counter() - began)
 
 
