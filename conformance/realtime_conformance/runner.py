@@ -436,10 +436,14 @@ class _Run:
     # the fresh turn and the end
 
     def _is_over(self) -> bool:
-        """Whether the app has closed the session, or the server has said that there is none."""
+        """Whether no further turn can be had of any client.
+
+        The app has closed the session, the server has said that there is none to be had, or the
+        speaker is dead.
+        """
         leaving = self.machine.value(self.state, "leaving")
         closing = leaving == self.machine.code("leaving", "closing")
-        return closing or bool(self.machine.value(self.state, "fatal"))
+        return closing or any(self.machine.value(self.state, name) for name in ("fatal", "stuck"))
 
     async def _fresh_turn(self) -> None:
         """One turn more, along one straight way; it succeeds when all of its audio was played."""

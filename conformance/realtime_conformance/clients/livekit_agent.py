@@ -27,7 +27,7 @@ os.environ.setdefault("OPENAI_API_KEY", "unused")
 try:
     from livekit import rtc
     from livekit.agents import Agent, AgentSession, RunContext, function_tool
-    from livekit.agents.llm import ToolError
+    from livekit.agents.llm import ChatContext, ToolError
     from livekit.agents.voice import io
     from livekit.plugins import openai
 except ImportError as error:
@@ -250,10 +250,10 @@ class LivekitAgent:
 
     def update_chat_ctx_remove(self) -> None:
         """Agent code takes the oldest message of the user out of the context."""
-        context = self._agent.chat_ctx.copy()
-        said = [i for i in context.items if i.type == "message" and i.role == "user"]
-        context.items = [item for item in context.items if item not in said[:1]]
-        self._do(self._agent.update_chat_ctx(context))
+        items = self._agent.chat_ctx.items
+        said = [i for i in items if i.type == "message" and i.role == "user"]
+        kept = ChatContext([item for item in items if item not in said[:1]])
+        self._do(self._agent.update_chat_ctx(kept))
 
     def update_instructions(self) -> None:
         """Agent code changes the instructions."""
