@@ -188,6 +188,7 @@ class _Run:
         self.server = ReferenceServer(self.machine)
         delta = self.machine.bounds["DELTA"] * SAMPLES_PER_UNIT
         self.stage = Stage(delta, lambda error: witness.add("raised", error))
+        self.witness = witness
         self.unread: list[int] = []
         self.opened = 0.0
         """When the newest socket was opened, in seconds."""
@@ -380,7 +381,7 @@ class _Run:
             return
         step, slot = self._explained(doing)
         if step is None:
-            self.history.stopped = True
+            self.history.stopped, self.witness.listens = True, False
             self._record(None, doing.act, self.state, self.state, slot, doing.message)
             return
         rule = self.machine.rules[step.rule]
@@ -499,11 +500,12 @@ class _Run:
         while not closing.done():
             due = self.loop.next_deadline()
             if due is None or due > limit:
-                self.history.hang = "closing the session did not end"
+                if not self.history.stopped:
+                    self.history.hang = "closing the session did not end"
                 return
             await self.loop.advance_to(due)
         error = closing.exception()
-        if error is not None:
+        if error is not None and not self.history.stopped:
             self.history.evidence.append(
                 Evidence("raised", f"{type(error).__name__}: {error}", len(self.history.entries))
             )
