@@ -62,5 +62,5 @@ def test_a_client_that_lacks_a_call_is_refused() -> None:
     class Small(ReferenceClient):
         hand_over = None
 
-    with pytest.raises(MissingSeam, match="expected Small to have .*hand_over.* for this scope"):
+    with pytest.raises(MissingSeam, match=r"expected Small to have .*hand_over.* for this scope"):
         Bench(SCOPES["hand-over"], Small).run()

@@ -38,7 +38,7 @@ def _comes_to_rest(history: History) -> Judgement:
 
 
 def _is_trouble(entry: Entry) -> bool:
-    """Whether a step tells the client of a fault: an error, a failed response, a lost connection."""
+    """Whether a step tells the client of an error, a failed response, or a lost connection."""
     rule = entry.rule
     if rule is None:
         return False
