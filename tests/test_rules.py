@@ -575,7 +575,6 @@ def test_every_pair_of_machines_meets() -> None:
     assert apart == APART
 
 
-@pytest.mark.xfail(strict=True, reason="VOICES is 1 in scopes without audio only")
 def test_a_voice_can_be_changed_while_there_is_audio() -> None:
     """Some scope lets the client change the voice where a message has audio.
 

@@ -389,6 +389,7 @@ _SCOPES = (
         **{
             **BRIEF,
             "UPDATES": 2,
+            "VOICES": 1,
             "CHANGES": 1,
             "HANDOVERS": 1,
             "CLOSES": 1,
