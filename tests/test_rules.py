@@ -753,15 +753,7 @@ def out_of_range(found: Reached) -> dict[str, set[object]]:
     return wrong
 
 
-NO_COMMITS = pytest.mark.xfail(
-    strict=True, reason="app.commit_user_turn does not ask whether there may be a commit at all"
-)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=NO_COMMITS if name == "clears" else ()) for name in LAWLESS],
-)
+@EVERYWHERE
 def test_every_field_stays_in_its_range(name: str) -> None:
     """No field leaves the range that it declares, whatever the client does."""
     assert out_of_range(lawless(name)) == {}

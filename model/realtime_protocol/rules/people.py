@@ -94,8 +94,8 @@ RULES = (
         why="The app ends a manual turn: the client commits it and asks for a reply.",
         source="livekit AgentSession.commit_user_turn",
         confidence="documented",
-        when=f"VAD == 0 and {LIVE} and turns > 0 and committing == 0 and commits == 0"
-        " and buffer == enough and clearing == 0 and leaving == no and asked == 0"
+        when=f"VAD == 0 and COMMITS > 0 and {LIVE} and turns > 0 and committing == 0"
+        " and commits == 0 and buffer == enough and clearing == 0 and leaving == no and asked == 0"
         " and spoken < USERS and begun + requested < RESPONSES",
         then={"committing": "1", "asked": "1"},
     ),
