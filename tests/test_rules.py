@@ -841,15 +841,7 @@ def inbox_of(state: State) -> tuple[Message, ...]:
     return inbox
 
 
-NO_SLOT_LEFT = pytest.mark.xfail(
-    strict=True, reason="with every slot of USERS taken, nothing reads a commit of enough audio"
-)
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=NO_SLOT_LEFT if name == "manual" else ()) for name in LAWLESS],
-)
+@EVERYWHERE
 def test_one_answer_to_every_message(name: str) -> None:
     """A message at the head of the inbox is taken up by exactly one rule once the session is up."""
     counted = answers(lawless(name))

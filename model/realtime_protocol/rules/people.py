@@ -10,7 +10,7 @@ Laws:
 """
 
 from realtime_protocol.rule import Rule
-from realtime_protocol.rules.input_audio import ANNOUNCES
+from realtime_protocol.rules.input_audio import ANNOUNCES, ROOM
 from realtime_protocol.rules.words import BUSY, CALM, IDLE, LIVE, NEW_REPLY
 from realtime_protocol.state import Field
 
@@ -121,7 +121,7 @@ RULES = (
         source="SDK realtime_audio_input_turn_detection.py; CAS-F barge-in; facts 3.3",
         confidence="documented",
         when=f"VAD == 1 and {LIVE} and {RUNNING} and speech == silent and turn == none"
-        " and spoken == u and interruptions < INTERRUPTIONS",
+        f" and spoken == u and {ROOM} and interruptions < INTERRUPTIONS",
         then={
             **ANNOUNCES,
             "barged": "1",
