@@ -913,7 +913,6 @@ def test_a_response_that_is_begun_goes_on(name: str) -> None:
     assert stuck(lawless(name)) == []
 
 
-@pytest.mark.xfail(strict=True, reason="an MCP call outside of the conversation is never listed")
 def test_a_call_of_an_mcp_tool_goes_on_outside_of_the_conversation() -> None:
     """The same for the items of a response beside the conversation, which are never listed."""
     bounds = {**TYPED, "TEXT_OUT": 0, "MCP_OUT": 1, "ASIDES": 1, "RESPONSES": 2}

@@ -18,6 +18,8 @@ from realtime_protocol.state import Field
 R = "m // OUTPUTS"
 O = "m % OUTPUTS"  # noqa: E741
 OWN = f"{LIVE} and response[{R}] == active"
+LISTED = f"(output[m] == listed or (output[m] == opened and oob[{R}] == 1))"
+"""It has been listed, as the items of a response outside of the conversation never are."""
 STREAMS = f"{OWN} and output[m] == streaming and ending[{R}] == running"
 WHOLE = (
     "(FULL == 0 or (kind[{m}] == audio and transcript[{m}] == TRANSCRIPTS"
@@ -227,8 +229,7 @@ RULES = (
         why="The content part is declared; no delta comes before it.",
         source="SDK response_content_part_added_event.py; facts 2.1, 2.2",
         confidence="observed",
-        when=f"{OWN} and (output[m] == listed or (output[m] == opened and oob[{R}] == 1))"
-        f" and kind[m] in (audio, text) and ending[{R}] == running",
+        when=f"{OWN} and {LISTED} and kind[m] in (audio, text) and ending[{R}] == running",
         then={"output[m]": "streaming", "part[m]": "1"},
     ),
     Rule(
@@ -286,8 +287,8 @@ RULES = (
         why="The arguments come in pieces; a call has no content parts.",
         source="SDK response_function_call_arguments_delta_event.py; facts 2.1 shape 3",
         confidence="observed",
-        when=f"{OWN} and kind[m] == call and (output[m] == listed or (output[m] == opened and"
-        f" oob[{R}] == 1)) and ending[{R}] == running and text[m] < ARGUMENTS",
+        when=f"{OWN} and kind[m] == call and {LISTED} and ending[{R}] == running"
+        " and text[m] < ARGUMENTS",
         then={"text[m]": "text[m] + 1"},
     ),
     Rule(
@@ -344,8 +345,7 @@ RULES = (
         source="SDK response_function_call_arguments_done_event.py; facts 2.1 shape 3; the cut "
         "call: facts 9.1 (open)",
         confidence="documented",
-        when=f"{OWN} and kind[m] == call and (output[m] == listed or (output[m] == opened and"
-        f" oob[{R}] == 1)) and {CLOSES}",
+        when=f"{OWN} and kind[m] == call and {LISTED} and {CLOSES}",
         then={"output[m]": "content_done", **FIRST_DONE},
     ),
     Rule(
