@@ -1072,23 +1072,10 @@ def explored(name: str) -> Reached:
     return lawless(name) if name in LAWLESS else reached(MORE[name], RULES)
 
 
-DEFECTS: dict[tuple[Law, str], str] = {
-    (is_listed_before_it_is_done, "beta"): "a message that is cut early is closed but never added",
-    (is_listed_before_it_is_done, "beta cut"): "the same",
-    (closes_in_order, "beta cut"): "a later message that is cut early is closed at once",
-    (closes_in_order, "aside cut"): "the same, outside of the default conversation",
-}
-"""Promises that the rules do not keep, and why."""
-
-
 @pytest.mark.parametrize(
     ("law", "name"),
     [
-        pytest.param(
-            law, name, id=f"{law.__name__}-{name}",
-            marks=[pytest.mark.xfail(strict=True, reason=DEFECTS[law, name])]
-            if (law, name) in DEFECTS else [],
-        )
+        pytest.param(law, name, id=f"{law.__name__}-{name}")
         for law in PLANTS
         for name in (*LAWLESS, *MORE)
         if name not in ONE_LAW or law is ONE_LAW[name]

@@ -20,6 +20,12 @@ O = "m % OUTPUTS"  # noqa: E741
 OWN = f"{LIVE} and response[{R}] == active"
 LISTED = f"(output[m] == listed or (output[m] == opened and oob[{R}] == 1))"
 """It has been listed, as the items of a response outside of the conversation never are."""
+NEXT_TO_CLOSE = f"({O} == 0 or output[m - 1] == closed)"
+"""The item before is closed."""
+CUT_EARLY = (
+    f"({LISTED} and kind[m] in (audio, text) and ending[{R}] != running and {NEXT_TO_CLOSE})"
+)
+"""It was cut before its first part was declared: there are no part events, and it is its turn."""
 STREAMS = f"{OWN} and output[m] == streaming and ending[{R}] == running"
 WHOLE = (
     "(FULL == 0 or (kind[{m}] == audio and transcript[{m}] == TRANSCRIPTS"
@@ -40,7 +46,7 @@ LATER_WHOLE = (
 )
 """Nothing of a later item is still to come."""
 CLOSES = (
-    f"({O} == 0 or output[m - 1] == closed)"
+    f"{NEXT_TO_CLOSE}"
     f" and (ending[{R}] not in (running, completed)"
     f" or ({WHOLE.format(m='m')} and {LATER_WHOLE}))"
 )
@@ -370,8 +376,7 @@ RULES = (
         confidence="observed",
         when=f"ITEM_DONE == 1 and {OWN} and oob[{R}] == 0 and (output[m] == part_done"
         f" or (output[m] == content_done and kind[m] in (call, mcp))"
-        f" or (output[m] == listed and kind[m] in (audio, text) and ending[{R}] != running"
-        f" and ({O} == 0 or output[m - 1] == closed)))",
+        f" or {CUT_EARLY})",
         then={"output[m]": "item_done"},
     ),
     Rule(
@@ -384,8 +389,7 @@ RULES = (
         confidence="documented",
         when=f"{OWN} and (output[m] == item_done or ((oob[{R}] == 1 or ITEM_DONE == 0) and"
         " (output[m] == part_done or (output[m] == content_done and kind[m] in (call, mcp))"
-        f" or (output[m] in (opened, listed) and kind[m] in (audio, text)"
-        f" and ending[{R}] != running))))",
+        f" or {CUT_EARLY})))",
         then={"output[m]": "closed"},
     ),
     Rule(
