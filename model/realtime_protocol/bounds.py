@@ -282,6 +282,7 @@ _SCOPES = (
             "ASR": 2,
             "REFUSED": 1,
             "TICKS": 0,
+            "DISTURBANCES": 2,  # the turn of a barge-in, and the refusal of its reply
         },
     ),
     scope(
@@ -295,6 +296,7 @@ _SCOPES = (
             "TRACK_USERS": 1,
             "INTERRUPT_RESPONSE": 0,
             "REFUSED": 1,
+            "DISTURBANCES": 2,  # the turn of a barge-in, and the refusal of its reply
         },
     ),
     scope(
