@@ -366,6 +366,10 @@ FAULTS: Mapping[str, tuple[str, tuple[Rule, ...]]] = {
         "audio-reply",
         planted("item[m] == deleted", {"item[m]": "present"}),
     ),
+    "deleted-is-not-listed": (
+        "audio-reply",
+        edited("server.conversation.item.added.reply", when="output[m] == opened"),
+    ),
     "deleted-is-not-named": (
         "audio-reply",
         edited(TRUNCATE, permitted="0 < argument and argument <= audio[m]", within="True"),

@@ -384,6 +384,19 @@ class Explored:
 LEAST, MOST = 120, 4_000
 """Walks of a search, at least and at most; it ends once everything was reached."""
 
+WRITTEN = (
+    "network.open",
+    "server.session.created",
+    "user.takes_turn[0]",
+    "server.input_audio_buffer.speech_stopped",
+    "server.input_audio_buffer.committed[0]",
+    "server.conversation.item.added.user[0]",
+    "server.conversation.item.done.user[0]",
+    "server.response.created.turn[0]",
+    "server.response.output_item.added.text[0]",
+)
+"""The user is answered by a message of text."""
+
 HINTS: Mapping[str, tuple[str, ...]] = {
     # the app asks for a reply between the end of a turn and the response to it
     "race": (
@@ -398,6 +411,28 @@ HINTS: Mapping[str, tuple[str, ...]] = {
         "server.conversation.item.done.user[0]",
         "server.reads.response.create",
         "server.rejects.turn",
+    ),
+    # a response ends incomplete
+    "text-reply": (
+        *WRITTEN,
+        "server.gives.up.incomplete[0]",
+        "server.conversation.item.added.reply[0]",
+        "server.conversation.item.done.reply[0]",
+        "server.response.output_item.done[0]",
+        "server.response.done[0]",
+    ),
+    # what stands before an item is deleted between its `added` and its `done`
+    "updates": (
+        *WRITTEN,
+        "server.conversation.item.added.reply[0]",
+        "app.update_chat_ctx.remove",
+        "client.conversation.item.delete[1]",
+        "server.conversation.item.deleted[1]",
+        "server.response.content_part.added[0]",
+        "server.response.output_text.delta[0]",
+        "server.response.output_text.done[0]",
+        "server.response.content_part.done[0]",
+        "server.conversation.item.done.reply[0]",
     ),
 }
 """Ways that the search finds, but not always soon."""
@@ -488,7 +523,7 @@ def drives(case: str) -> tuple[Drive, ...]:
     A way that ends with something that nobody hears is gone on with, until it is heard.
     """
     found = explored(case)
-    runs = []
+    runs = [Drive.of(found.machine).by(*HINTS[case])] if case in HINTS else []
     for number, way in found.ways.items():
         drive = Drive.of(found.machine).follow(way)
         if not speaks(found.machine.rules[number]):

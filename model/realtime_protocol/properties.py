@@ -931,6 +931,15 @@ ALWAYS: tuple[Property, ...] = (
         unless=GONE,
     ),
     Property(
+        id="deleted-is-not-listed",
+        kind="precondition",
+        of="server",
+        about="An item that was deleted is neither added to the conversation nor done in it.",
+        source="SDK conversation_item_deleted_event.py; facts 6, 9.12 (open)",
+        rules=("server.conversation.item.added.reply", "server.conversation.item.done.reply"),
+        holds="item[m] == present",
+    ),
+    Property(
         id="deleted-is-not-named",
         kind="precondition",
         of="client",

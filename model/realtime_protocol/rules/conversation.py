@@ -147,7 +147,8 @@ RULES = (
         reads="conversation.item.delete",
         over={"m": "ITEMS"},
         address="m",
-        why="A known item is removed; whether one in progress can be is open, and taken as yes.",
+        why="A known item is removed; whether one in progress can be is open, and taken as yes: "
+        "no event of the conversation speaks of it any more.",
         source="SDK conversation_item_deleted_event.py; facts 6, 9.12 (open)",
         confidence="inferred",
         when=f"{LIVE} and item[m] == present",

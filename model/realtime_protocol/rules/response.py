@@ -50,6 +50,14 @@ CLOSES = (
     f" and (ending[{R}] not in (running, completed)"
     f" or ({WHOLE.format(m='m')} and {LATER_WHOLE}))"
 )
+TO_LIST = f"{OWN} and output[m] == opened and oob[{R}] == 0"
+"""It is to be listed next, unless it was deleted."""
+TO_FINISH = (
+    f"ITEM_DONE == 1 and {OWN} and oob[{R}] == 0 and (output[m] == part_done"
+    f" or (output[m] == content_done and kind[m] in (call, mcp)) or {CUT_EARLY})"
+)
+"""It is to be said to be done next, unless it was deleted."""
+DELETED = "SDK conversation_item_deleted_event.py: removed from the history; facts 6, 9.12 (open)"
 FIRST_DONE = {
     "whole[m]": f"1 if ending[{R}] in (running, completed) else 0",
     f"ending[{R}]": f"completed if ending[{R}] == running and opened[{R}] == OUTPUTS"
@@ -224,7 +232,19 @@ RULES = (
         "two `added` events still lists it.",
         source="SDK conversation_item_added.py; facts 2.1, 2.3; the cut: facts 9.4 (open)",
         confidence="observed",
-        when=f"{OWN} and output[m] == opened and oob[{R}] == 0",
+        when=f"{TO_LIST} and item[m] != deleted",
+        then={"output[m]": "listed"},
+    ),
+    Rule(
+        id="server.skips.conversation.item.added",
+        actor="server",
+        event="",
+        over={"m": "OUTS"},
+        why="An item that was deleted before it was listed is not added any more; its response "
+        "goes on with it.",
+        source=DELETED,
+        confidence="inferred",
+        when=f"{TO_LIST} and item[m] == deleted",
         then={"output[m]": "listed"},
     ),
     Rule(
@@ -374,9 +394,18 @@ RULES = (
         "was declared is closed without part events.",
         source="SDK conversation_item_done.py; facts 2.1, 3.3a; the empty item: facts 9.4 (open)",
         confidence="observed",
-        when=f"ITEM_DONE == 1 and {OWN} and oob[{R}] == 0 and (output[m] == part_done"
-        f" or (output[m] == content_done and kind[m] in (call, mcp))"
-        f" or {CUT_EARLY})",
+        when=f"{TO_FINISH} and item[m] != deleted",
+        then={"output[m]": "item_done"},
+    ),
+    Rule(
+        id="server.skips.conversation.item.done",
+        actor="server",
+        event="",
+        over={"m": "OUTS"},
+        why="What is no longer in the conversation is not said to be done there.",
+        source=DELETED,
+        confidence="inferred",
+        when=f"{TO_FINISH} and item[m] == deleted",
         then={"output[m]": "item_done"},
     ),
     Rule(
