@@ -102,6 +102,7 @@ NOTHING_BUT_AUDIO: Mapping[str, int] = {
     "RETRIEVES": 0,
     "CREATES": 0,
     "PLACES": 0,  # largest place of an item that the graph holds
+    "REPEATS": 0,  # a client that does wrong may create an item under an id that one has
     "ASIDES": 0,
     # disturbances
     "DISTURBANCES": 1,
@@ -155,7 +156,7 @@ SWITCHES = (
     "AGAIN", "CONTEXTS", "REMOVALS", "CHANGES", "TOOLS", "OPTIONS", "HANDOVERS", "CLOSES", "FATALS",
     "CONVERSATION_CREATED", "SILENT_EXPIRY", "CANCEL_HITS_NEXT", "LATE_DELTAS", "ITEM_DONE",
     "USER_DONE", "CREATED_DONE", "LIMITS_EARLY", "PART_TEXT", "AUDIO_DELTAS", "SIDEBAND",
-    "RECORDED",
+    "RECORDED", "REPEATS",
 )  # fmt: skip
 """Bounds that only say whether there is something."""
 MAXIMA = {**dict.fromkeys(SWITCHES, 1), "DUPLICATES": 2}
@@ -374,6 +375,7 @@ _SCOPES = (
             "VOICES": 1,
             "CREATES": 2,
             "PLACES": 1,
+            "REPEATS": 1,
             "CONTEXTS": 1,
             "REMOVALS": 1,
             "CHANGES": 1,
@@ -411,6 +413,7 @@ _SCOPES = (
         **{
             **BRIEF,
             "SOCKETS": 2,
+            "REPEATS": 1,
             "DROPS": 1,
             "REFUSALS": 1,
             "EXPIRIES": 1,

@@ -345,6 +345,7 @@ OPTIONAL = (
     "client.conversation.item.delete",
     "client.conversation.item.retrieve",
     "client.conversation.item.create.again",
+    "client.conversation.item.create.duplicate",
     "client.speaker.pause",
 )
 """What a correct client may leave undone for ever."""
