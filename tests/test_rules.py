@@ -550,14 +550,11 @@ def test_every_assumption_does_something() -> None:
 
 
 APART = {
-    frozenset({"mcp", "functions"}),
-    *(
-        frozenset({"sideband", machine.__name__.rpartition(".")[2]})
-        for machine in MACHINES
-        if not machine.__name__.endswith("sideband")
-    ),
+    frozenset({"sideband", machine.__name__.rpartition(".")[2]})
+    for machine in MACHINES
+    if not machine.__name__.endswith("sideband")
 }
-"""Machines that no scope has both of: MCP calls beside functions, and a dialect beside anything."""
+"""Machines that no scope has both of: a dialect beside anything."""
 
 
 def test_every_pair_of_machines_meets() -> None:

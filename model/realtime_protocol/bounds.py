@@ -264,8 +264,16 @@ _SCOPES = (
     ),
     scope(
         "two-parts",
-        "one message of two content parts, and tools of an MCP server",
-        **{**TEXT, "PARTS": 2, "MCP_OUT": 1, "ARGUMENTS": 1, "OUTPUTS": 2},
+        "one message of two content parts, and tools of an MCP server, beside a function call",
+        **{
+            **TEXT,
+            "PARTS": 2,
+            "MCP_OUT": 1,
+            "CALL_OUT": 1,
+            "CALLS_FROM": 2,
+            "ARGUMENTS": 1,
+            "OUTPUTS": 2,
+        },
     ),
     scope(
         "vad-turn",
