@@ -147,7 +147,7 @@ LARGE = {
     **dict.fromkeys(
         (
             "AUDIO_OUT", "TEXT_OUT", "CALL_OUT", "MCP_OUT", "RATE_LIMITS", "VAD", "TRACK_USERS",
-            "TRACK_BUFFER", "TRANSCRIPTION", "EARLY_ASR", "SEGMENTS", "DEAF", "RECORDED",
+            "TRACK_BUFFER", "TRANSCRIPTION", "EARLY_ASR", "SEGMENTS", "DEAF", "RECORDED", "REPEATS",
         ),
         1,
     ),
@@ -157,6 +157,12 @@ LARGE = {
 }  # fmt: skip
 """Every part of the protocol switched on, without limits; the app and the speaker are not seen."""
 
+
+OF_KNOWN_ITEMS = (
+    "client.conversation.item.create.again",
+    "client.conversation.item.create.duplicate",
+)
+"""Creations of an item that there was or is; without the client's side none is assumed."""
 
 STAGES = (
     *itertools.product(("listed", "streaming"), ("running", "turn_detected", "client_cancelled")),
@@ -362,7 +368,7 @@ class _Acceptor:
         rule = self.machine.rules[sender]
         if "c" in rule.at:
             return self.machine.value(config.state, "created") == rule.at["c"]
-        return rule.id != "client.conversation.item.create.again"
+        return rule.id not in OF_KNOWN_ITEMS
 
     def _step(self, config: Config, number: int, event: Wire) -> Config | None:
         """Take a step of the server, if the payload fits; None if it does not."""

@@ -104,6 +104,7 @@ NOTHING_BUT_AUDIO: Mapping[str, int] = {
     "RETRIEVES": 0,
     "CREATES": 0,
     "PLACES": 0,  # largest place of an item that the graph holds
+    "REPEATS": 0,  # a client that does wrong may create an item under an id that one has
     "ASIDES": 0,
     # disturbances
     "DISTURBANCES": 1,
@@ -155,10 +156,11 @@ SWITCHES = (
     "AUDIO_OUT", "TEXT_OUT", "CALL_OUT", "MCP_OUT", "BURST", "FULL", "RATE_LIMITS", "SPEAKER",
     "STUCK", "VOICES", "VAD", "CREATE_RESPONSE", "INTERRUPT_RESPONSE", "TRACK_BUFFER",
     "TRACK_USERS", "TRANSCRIPTION", "EARLY_ASR", "SEGMENTS", "DEAF", "CANCEL_BY_ID", "HANDLES",
-    "AGAIN", "CONTEXTS", "REMOVALS", "CHANGES", "TOOLS", "OPTIONS", "HANDOVERS", "CLOSES", "FATALS", "CLEARINGS",
+    "AGAIN", "CONTEXTS", "REMOVALS", "CHANGES", "TOOLS", "OPTIONS", "HANDOVERS", "CLOSES", "FATALS",
+    "CLEARINGS",
     "CONVERSATION_CREATED", "SILENT_EXPIRY", "CANCEL_HITS_NEXT", "LATE_DELTAS", "ITEM_DONE",
     "USER_DONE", "CREATED_DONE", "LIMITS_EARLY", "PART_TEXT", "AUDIO_DELTAS", "SIDEBAND",
-    "RECORDED",
+    "RECORDED", "REPEATS",
 )  # fmt: skip
 """Bounds that only say whether there is something."""
 MAXIMA = {**dict.fromkeys(SWITCHES, 1), "DUPLICATES": 2}
@@ -274,8 +276,16 @@ _SCOPES = (
     ),
     scope(
         "two-parts",
-        "one message of two content parts, and tools of an MCP server",
-        **{**TEXT, "PARTS": 2, "MCP_OUT": 1, "ARGUMENTS": 1, "OUTPUTS": 2},
+        "one message of two content parts, and tools of an MCP server, beside a function call",
+        **{
+            **TEXT,
+            "PARTS": 2,
+            "MCP_OUT": 1,
+            "CALL_OUT": 1,
+            "CALLS_FROM": 2,
+            "ARGUMENTS": 1,
+            "OUTPUTS": 2,
+        },
     ),
     scope(
         "vad-turn",
@@ -293,6 +303,7 @@ _SCOPES = (
             "ASR": 2,
             "REFUSED": 1,
             "TICKS": 0,
+            "DISTURBANCES": 2,  # the turn of a barge-in, and the refusal of its reply
         },
     ),
     scope(
@@ -306,6 +317,7 @@ _SCOPES = (
             "TRACK_USERS": 1,
             "INTERRUPT_RESPONSE": 0,
             "REFUSED": 1,
+            "DISTURBANCES": 2,  # the turn of a barge-in, and the refusal of its reply
         },
     ),
     scope(
@@ -381,6 +393,7 @@ _SCOPES = (
             "VOICES": 1,
             "CREATES": 2,
             "PLACES": 1,
+            "REPEATS": 1,
             "CONTEXTS": 1,
             "REMOVALS": 1,
             "CHANGES": 1,
@@ -397,6 +410,7 @@ _SCOPES = (
         "another agent takes over, or the session is closed, while a reply is heard",
         **{
             **BRIEF,
+            "VOICES": 1,
             "CHANGES": 1,
             "HANDOVERS": 1,
             "TRACK_USERS": 1,
@@ -420,6 +434,7 @@ _SCOPES = (
             **BRIEF,
             "SOCKETS": 2,
             "WAITS": 2,
+            "REPEATS": 1,
             "DROPS": 1,
             "REFUSALS": 1,
             "EXPIRIES": 1,

@@ -345,6 +345,7 @@ OPTIONAL = (
     "client.conversation.item.delete",
     "client.conversation.item.retrieve",
     "client.conversation.item.create.again",
+    "client.conversation.item.create.duplicate",
     "client.speaker.pause",
 )
 """What a correct client may leave undone for ever."""
@@ -929,6 +930,15 @@ ALWAYS: tuple[Property, ...] = (
         given="item[m] == deleted",
         holds="item[m] == deleted",
         unless=GONE,
+    ),
+    Property(
+        id="deleted-is-not-listed",
+        kind="precondition",
+        of="server",
+        about="An item that was deleted is neither added to the conversation nor done in it.",
+        source="SDK conversation_item_deleted_event.py; facts 6, 9.12 (open)",
+        rules=("server.conversation.item.added.reply", "server.conversation.item.done.reply"),
+        holds="item[m] == present",
     ),
     Property(
         id="deleted-is-not-named",

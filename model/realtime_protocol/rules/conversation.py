@@ -147,7 +147,8 @@ RULES = (
         reads="conversation.item.delete",
         over={"m": "ITEMS"},
         address="m",
-        why="A known item is removed; whether one in progress can be is open, and taken as yes.",
+        why="A known item is removed; whether one in progress can be is open, and taken as yes: "
+        "no event of the conversation speaks of it any more.",
         source="SDK conversation_item_deleted_event.py; facts 6, 9.12 (open)",
         confidence="inferred",
         when=f"{LIVE} and item[m] == present",
@@ -238,6 +239,23 @@ RULES = (
         then={"memory[m]": "0", "sent[m]": "1"},
         permitted=f"item[m] != present and {PLACE_FITS}",
         within="argument == 0 and all(p >= m or memory[p] == 0 for p in ITEMS)",
+    ),
+    Rule(
+        id="client.conversation.item.create.duplicate",
+        actor="client",
+        event="conversation.item.create",
+        sends=True,
+        over={"m": "ITEMS"},
+        address="m",
+        argument_limit="ITEMS + 2",
+        why="A client that does not mind what there is creates an item under the id of one that is "
+        "final; the protocol does not allow it, and servers answer it in three ways.",
+        source="livekit/agents #6964; facts 6, 8 #10, 9.11",
+        confidence="observed",
+        when=f"REPEATS == 1 and {OPEN} and item[m] == present and sent[m] == 0 and entry[m] == 0"
+        " and (m >= OUTS or output[m] == closed) and argument != m + 2",
+        then={"sent[m]": "1"},
+        permitted="item[m] != present",
     ),
     Rule(
         id="client.conversation.item.create.output",

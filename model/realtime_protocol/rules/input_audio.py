@@ -36,6 +36,11 @@ FIELDS = (
           limit="1"),
 )  # fmt: skip
 
+ROOM = "(TRACK_USERS == 0 or RECORDED == 1 or spoken + commits < USERS)"
+"""A slot is left for one more item of the user, beside those of the commits on their way."""
+KEPT = "(TRACK_USERS == 0 or RECORDED == 1 or spoken + commits <= USERS)"
+"""No commit on its way needs the slot of the turn that is heard."""
+
 ANNOUNCES = {"speech": "speaking", "turn": "open", "spoken": "spoken + 1"}
 """Turn detection announces a turn and the id of its item."""
 
@@ -74,7 +79,7 @@ RULES = (
         why="The client ends a manual turn; a commit of less than 100 ms is rejected.",
         source="SDK input_audio_buffer_commit_event.py; facts 3.2, 8 #21",
         confidence="documented",
-        when=f"{OPEN} and commits < COMMITS",
+        when=f"{OPEN} and commits < COMMITS and ({ROOM} or (turn == open and commits == 0))",
         then={"commits": "commits + 1", "committing": "max(committing - 1, 0)"},
         permitted="buffer == enough",
         within="committing > 0 and commits == 0",
@@ -142,7 +147,8 @@ RULES = (
         why="Turn detection hears the end of the speech it has announced.",
         source="SDK input_audio_buffer_speech_stopped_event.py; CAS, every VAD turn",
         confidence="documented",
-        when=f"{LIVE} and speech == speaking and turn == open and (barged == 0 or turns < TURNS)",
+        when=f"{LIVE} and speech == speaking and turn == open and (barged == 0 or turns < TURNS)"
+        f" and {KEPT}",
         then={
             "speech": "silent",
             "turn": "stopped",
@@ -217,8 +223,9 @@ RULES = (
         "user, and tells the model so in a system item.",
         source="SDK input_audio_buffer_timeout_triggered.py; facts 3.1",
         confidence="observed",
-        when=f"{LIVE} and speech == silent and turn == none and spoken == u and nudges < NUDGES"
-        f" and turns > 0 and turns < TURNS and not {ACTIVE} and pending == 0 and {CALM}",
+        when=f"{LIVE} and speech == silent and turn == none and spoken == u and {ROOM}"
+        f" and nudges < NUDGES and turns > 0 and turns < TURNS and not {ACTIVE} and pending == 0"
+        f" and {CALM}",
         then={"turn": "stopped", "nudges": "nudges + 1", "turns": "turns + 1", "nudged": "1",
               "spoken": "u + 1", "faults": "faults + 1", **NEW_REPLY},
     ),

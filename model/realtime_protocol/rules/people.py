@@ -10,7 +10,7 @@ Laws:
 """
 
 from realtime_protocol.rule import Rule
-from realtime_protocol.rules.input_audio import ANNOUNCES
+from realtime_protocol.rules.input_audio import ANNOUNCES, ROOM
 from realtime_protocol.rules.words import ACTIVE, BUSY, CALM, IDLE, LIVE, NEW_REPLY
 from realtime_protocol.state import Field
 
@@ -109,8 +109,9 @@ RULES = (
         why="The app ends a manual turn: the client commits it and asks for a reply.",
         source="livekit AgentSession.commit_user_turn",
         confidence="documented",
-        when=f"VAD == 0 and {LIVE} and turns > 0 and committing == 0 and commits == 0"
-        " and buffer == enough and clearing == 0 and leaving == no and asked != yes"
+        when=f"VAD == 0 and COMMITS > 0 and {LIVE} and turns > 0 and committing == 0"
+        " and commits == 0 and buffer == enough and clearing == 0 and leaving == no"
+        " and asked != yes"
         " and spoken < USERS and begun + requested < RESPONSES",
         then={"committing": "1", "asked": "yes"},
     ),
@@ -136,7 +137,7 @@ RULES = (
         source="SDK realtime_audio_input_turn_detection.py; CAS-F barge-in; facts 3.3",
         confidence="documented",
         when=f"VAD == 1 and {LIVE} and {RUNNING} and speech == silent and turn == none"
-        " and spoken == u and interruptions < INTERRUPTIONS",
+        f" and spoken == u and {ROOM} and interruptions < INTERRUPTIONS",
         then={
             **ANNOUNCES,
             "barged": "1",

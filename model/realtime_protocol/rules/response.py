@@ -18,6 +18,14 @@ from realtime_protocol.state import Field
 R = "m // OUTPUTS"
 O = "m % OUTPUTS"  # noqa: E741
 OWN = f"{LIVE} and response[{R}] == active"
+LISTED = f"(output[m] == listed or (output[m] == opened and oob[{R}] == 1))"
+"""It has been listed, as the items of a response outside of the conversation never are."""
+NEXT_TO_CLOSE = f"({O} == 0 or output[m - 1] == closed)"
+"""The item before is closed."""
+CUT_EARLY = (
+    f"({LISTED} and kind[m] in (audio, text) and ending[{R}] != running and {NEXT_TO_CLOSE})"
+)
+"""It was cut before its first part was declared: there are no part events, and it is its turn."""
 STREAMS = f"{OWN} and output[m] == streaming and ending[{R}] == running"
 WHOLE = (
     "(FULL == 0 or (kind[{m}] == audio and transcript[{m}] == TRANSCRIPTS"
@@ -38,10 +46,18 @@ LATER_WHOLE = (
 )
 """Nothing of a later item is still to come."""
 CLOSES = (
-    f"({O} == 0 or output[m - 1] == closed)"
+    f"{NEXT_TO_CLOSE}"
     f" and (ending[{R}] not in (running, completed)"
     f" or ({WHOLE.format(m='m')} and {LATER_WHOLE}))"
 )
+TO_LIST = f"{OWN} and output[m] == opened and oob[{R}] == 0"
+"""It is to be listed next, unless it was deleted."""
+TO_FINISH = (
+    f"ITEM_DONE == 1 and {OWN} and oob[{R}] == 0 and (output[m] == part_done"
+    f" or (output[m] == content_done and kind[m] in (call, mcp)) or {CUT_EARLY})"
+)
+"""It is to be said to be done next, unless it was deleted."""
+DELETED = "SDK conversation_item_deleted_event.py: removed from the history; facts 6, 9.12 (open)"
 FIRST_DONE = {
     "whole[m]": f"1 if ending[{R}] in (running, completed) else 0",
     f"ending[{R}]": f"completed if ending[{R}] == running and opened[{R}] == OUTPUTS"
@@ -220,7 +236,19 @@ RULES = (
         "two `added` events still lists it.",
         source="SDK conversation_item_added.py; facts 2.1, 2.3; the cut: facts 9.4 (open)",
         confidence="observed",
-        when=f"{OWN} and output[m] == opened and oob[{R}] == 0",
+        when=f"{TO_LIST} and item[m] != deleted",
+        then={"output[m]": "listed"},
+    ),
+    Rule(
+        id="server.skips.conversation.item.added",
+        actor="server",
+        event="",
+        over={"m": "OUTS"},
+        why="An item that was deleted before it was listed is not added any more; its response "
+        "goes on with it.",
+        source=DELETED,
+        confidence="inferred",
+        when=f"{TO_LIST} and item[m] == deleted",
         then={"output[m]": "listed"},
     ),
     Rule(
@@ -231,8 +259,7 @@ RULES = (
         why="The content part is declared; no delta comes before it.",
         source="SDK response_content_part_added_event.py; facts 2.1, 2.2",
         confidence="observed",
-        when=f"{OWN} and (output[m] == listed or (output[m] == opened and oob[{R}] == 1))"
-        f" and kind[m] in (audio, text) and ending[{R}] == running",
+        when=f"{OWN} and {LISTED} and kind[m] in (audio, text) and ending[{R}] == running",
         then={"output[m]": "streaming", "part[m]": "1"},
     ),
     Rule(
@@ -290,8 +317,8 @@ RULES = (
         why="The arguments come in pieces; a call has no content parts.",
         source="SDK response_function_call_arguments_delta_event.py; facts 2.1 shape 3",
         confidence="observed",
-        when=f"{OWN} and kind[m] == call and (output[m] == listed or (output[m] == opened and"
-        f" oob[{R}] == 1)) and ending[{R}] == running and text[m] < ARGUMENTS",
+        when=f"{OWN} and kind[m] == call and {LISTED} and ending[{R}] == running"
+        " and text[m] < ARGUMENTS",
         then={"text[m]": "text[m] + 1"},
     ),
     Rule(
@@ -348,8 +375,7 @@ RULES = (
         source="SDK response_function_call_arguments_done_event.py; facts 2.1 shape 3; the cut "
         "call: facts 9.1 (open)",
         confidence="documented",
-        when=f"{OWN} and kind[m] == call and (output[m] == listed or (output[m] == opened and"
-        f" oob[{R}] == 1)) and {CLOSES}",
+        when=f"{OWN} and kind[m] == call and {LISTED} and {CLOSES}",
         then={"output[m]": "content_done", **FIRST_DONE},
     ),
     Rule(
@@ -372,10 +398,18 @@ RULES = (
         "was declared is closed without part events.",
         source="SDK conversation_item_done.py; facts 2.1, 3.3a; the empty item: facts 9.4 (open)",
         confidence="observed",
-        when=f"ITEM_DONE == 1 and {OWN} and oob[{R}] == 0 and (output[m] == part_done"
-        f" or (output[m] == content_done and kind[m] in (call, mcp))"
-        f" or (output[m] == listed and kind[m] in (audio, text) and ending[{R}] != running"
-        f" and ({O} == 0 or output[m - 1] == closed)))",
+        when=f"{TO_FINISH} and item[m] != deleted",
+        then={"output[m]": "item_done"},
+    ),
+    Rule(
+        id="server.skips.conversation.item.done",
+        actor="server",
+        event="",
+        over={"m": "OUTS"},
+        why="What is no longer in the conversation is not said to be done there.",
+        source=DELETED,
+        confidence="inferred",
+        when=f"{TO_FINISH} and item[m] == deleted",
         then={"output[m]": "item_done"},
     ),
     Rule(
@@ -388,8 +422,7 @@ RULES = (
         confidence="documented",
         when=f"{OWN} and (output[m] == item_done or ((oob[{R}] == 1 or ITEM_DONE == 0) and"
         " (output[m] == part_done or (output[m] == content_done and kind[m] in (call, mcp))"
-        f" or (output[m] in (opened, listed) and kind[m] in (audio, text)"
-        f" and ending[{R}] != running))))",
+        f" or {CUT_EARLY})))",
         then={"output[m]": "closed"},
     ),
     Rule(
