@@ -285,6 +285,8 @@ _SCOPES = (
             "CALLS_FROM": 2,
             "ARGUMENTS": 1,
             "OUTPUTS": 2,
+            "RESPONSES": 2,
+            "LATER_OUTPUTS": 1,
         },
     ),
     scope(
