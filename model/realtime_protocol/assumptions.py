@@ -81,6 +81,9 @@ DIFFERENCES = {
     "no_audio_deltas": {"AUDIO_DELTAS": 0},
     "part_done_without_text": {"PART_TEXT": 0},
     "output_audio_buffer": {"SIDEBAND": 1},
+    "previous_item_id_unreliable": {"CALLS_PLACED": 0},
+    "contents_left_out": {"CONTENTS": 0},
+    "bare_responses": {"DETAILS": 0},
 }
 """What the dialects of recordings differ in, as far as the rules can make it."""
 

@@ -142,6 +142,9 @@ NOTHING_BUT_AUDIO: Mapping[str, int] = {
     "LIMITS_EARLY": 0,  # rate_limits.updated follows response.created
     "PART_TEXT": 1,  # content_part.done says the text of a text message
     "SIDEBAND": 0,  # the audio goes another way, and its playout is told of
+    "CALLS_PLACED": 1,  # conversation.item.added of a call and of its output says what is before it
+    "CONTENTS": 1,  # events of a message and of arguments repeat its content and its index
+    "DETAILS": 1,  # status_details say why a response ended
 }
 
 MINIMA = {
@@ -155,7 +158,7 @@ SWITCHES = (
     "AGAIN", "CONTEXTS", "REMOVALS", "CHANGES", "TOOLS", "OPTIONS", "HANDOVERS", "CLOSES", "FATALS",
     "CONVERSATION_CREATED", "SILENT_EXPIRY", "CANCEL_HITS_NEXT", "LATE_DELTAS", "ITEM_DONE",
     "USER_DONE", "CREATED_DONE", "LIMITS_EARLY", "PART_TEXT", "AUDIO_DELTAS", "SIDEBAND",
-    "RECORDED",
+    "RECORDED", "CALLS_PLACED", "CONTENTS", "DETAILS",
 )  # fmt: skip
 """Bounds that only say whether there is something."""
 MAXIMA = {**dict.fromkeys(SWITCHES, 1), "DUPLICATES": 2}

@@ -194,12 +194,19 @@ def output_item(moment: Moment, m: int, *, final: bool, new: bool = False) -> Wi
     own["status"] = ("completed" if whole else "incomplete") if final else "in_progress"
     if kind == "call":
         return {**own, **_call(moment, m, final=final, new=new)}
+    content: Any = _content(moment, m, kind) if final else []
+    about_output = moment.rule.event.startswith("response.output_item.")
     return {
         **own,
         "type": "message",
         "role": "assistant",
-        "content": _content(moment, m, kind) if final else [],
+        "content": _unless_left_out(moment, content) if about_output else content,
     }
+
+
+def _unless_left_out(moment: Moment, value: Any) -> Any:
+    """What a server of the dialect `contents_left_out` does not say."""
+    return value if moment.machine.bounds["CONTENTS"] else Maybe(value)
 
 
 def _call(moment: Moment, m: int, *, final: bool, new: bool) -> Wire:
@@ -271,7 +278,14 @@ def _item(moment: Moment) -> Wire:
     else:
         m = moment.at["m"]
         item = output_item(moment, m, final=final)
-    return {"previous_item_id": Before(m, final), "item": item}
+    return {"previous_item_id": _place(moment, m, final=final), "item": item}
+
+
+def _place(moment: Moment, m: int, *, final: bool) -> Before | None:
+    """The item before; where calls are not placed, that is said neither of them nor of outputs."""
+    bounds = moment.machine.bounds
+    call = m >= bounds["ANSWER"] or (m < bounds["OUTS"] and moment.member("kind", m) == "call")
+    return None if call and not final and not bounds["CALLS_PLACED"] else Before(m, final)
 
 
 def created_item(m: int) -> Wire:
@@ -294,14 +308,17 @@ def _response(moment: Moment) -> Wire:
     r = moment.at["r"]
     done = moment.rule.event == "response.done"
     status, details = _status(moment.member("ending", r)) if done else ("in_progress", None)
-    outputs = moment.machine.bounds["OUTPUTS"]
+    bounds = moment.machine.bounds
+    outputs = bounds["OUTPUTS"]
     opened = moment.value("opened", r) if done else 0
+    beside = {"response_id": Maybe(Id("response", r))} if done and not bounds["DETAILS"] else {}
     return {
+        **beside,
         "response": {
             "object": Maybe("realtime.response"),
             "id": Id("response", r, new=not done),
             "status": status,
-            "status_details": details,
+            "status_details": details if bounds["DETAILS"] else Free(details),
             "output": [
                 output_item(moment, r * outputs + place, final=True) for place in range(opened)
             ],
@@ -310,7 +327,7 @@ def _response(moment: Moment) -> Wire:
             "max_output_tokens": Free("inf"),
             "usage": Free(USAGE if done else None),
             "metadata": Metadata(r),
-        }
+        },
     }
 
 
@@ -371,7 +388,9 @@ def _part_done(moment: Moment) -> Wire:
         said = ""
     return {
         **_in_part(moment),
-        "part": {"type": kind, ("transcript" if kind == "audio" else "text"): said},
+        "part": _unless_left_out(
+            moment, {"type": kind, ("transcript" if kind == "audio" else "text"): said}
+        ),
     }
 
 
@@ -399,7 +418,13 @@ def _sound(moment: Moment) -> Wire:
 def _arguments_delta(moment: Moment) -> Wire:
     m = moment.at["m"]
     said = Say(m, 0, moment.value("text", m) - 1)
-    return {**_address(moment), "call_id": Id("call", m), "delta": said}
+    address = _address(moment)
+    return {
+        **address,
+        "output_index": _unless_left_out(moment, address["output_index"]),
+        "call_id": Id("call", m),
+        "delta": said,
+    }
 
 
 def _arguments_done(moment: Moment) -> Wire:
