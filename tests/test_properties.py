@@ -90,6 +90,7 @@ ASSUMING: Mapping[str, Mapping[str, int]] = {
         **CALM, "VAD": 0, "SPEAKER": 0, "TRUNCATES": 0, "DELETES": 0, "SIDEBAND": 1,
         "SOCKETS": 2, "DROPS": 1,
     },
+    "transcript first": {"VAD": 0, "TRANSCRIPT_FIRST": 1},
 }  # fmt: skip
 """Small scopes with an answer to what the sources leave open, or a dialect leaves out."""
 

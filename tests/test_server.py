@@ -63,6 +63,7 @@ OWN: Mapping[str, Mapping[str, int]] = {
     "item_done_for_input_audio_only": {"CALL_OUT": 1, "RETRIEVES": 1},
     "rate_limits_after_created": {"RATE_LIMITS": 1},
     "part_done_without_text": TEXT,
+    "items_one_by_one": {"OUTPUTS": 2, "CALL_OUT": 1, "ARGUMENTS": 2},
     "previous_item_id_unreliable": {"CALL_OUT": 1},
     "contents_left_out": {"CALL_OUT": 1, "ARGUMENTS": 2},
 }
@@ -782,6 +783,8 @@ class Listener:
 
     part_text: bool = True
     """`content_part.done` says the text of a text message."""
+    indexes: bool = True
+    """Items of a response are told apart by their index; else by their turn."""
     responses: dict[str, list[Output]] = attrs.field(factory=dict)
     outputs: dict[str, Output] = attrs.field(factory=dict)
     endings: list[Wire] = attrs.field(factory=list)
@@ -817,10 +820,10 @@ class Listener:
     def streamed(self, kind: str, event: Wire) -> None:
         opened = self.responses[event["response_id"]]
         if kind == "response.output_item.added":
-            assert event["output_index"] == len(opened)
+            assert event["output_index"] == (len(opened) if self.indexes else 0)
             self.opened(event["item"], event["output_index"], opened)
             return
-        output = opened[event["output_index"]]
+        output = opened[event["output_index"] if self.indexes else -1]
         if kind == "response.output_item.done":
             assert event["item"]["id"] == output.item["id"]
             self.closed(event["item"], output)
@@ -924,7 +927,8 @@ def heard(case: str) -> tuple[Listener, ...]:
     """What a listener makes of each run of a case."""
     found = []
     for drive in drives(case):
-        listener = Listener(bool(CASES[case]["PART_TEXT"]))
+        bounds = CASES[case]
+        listener = Listener(bool(bounds["PART_TEXT"]), bool(bounds["INDEXES"]))
         for _, event in drive.said:
             listener.hear(event)
         found.append(listener)

@@ -15,7 +15,7 @@ Laws:
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -26,7 +26,7 @@ from realtime_protocol.bounds import NOTHING_BUT_AUDIO, sizes
 from realtime_protocol.machine import Machine, Step
 from realtime_protocol.messages import Addressed, readings
 from realtime_protocol.names import Names, at
-from realtime_protocol.recordings import Line, Recording
+from realtime_protocol.recordings import Event, Line, Recording
 from realtime_protocol.rule import Rule
 from realtime_protocol.state import State, show_message
 from realtime_protocol.vocabulary import EVENTS
@@ -110,14 +110,14 @@ def bounds_of(recording: Recording, assumptions: Iterable[str] = ()) -> dict[str
     for line in recording.lines:
         count[str(line.event.get("type"))] += 1
     opened = [
-        int(line.event.get("output_index") or 0)
+        line.event
         for line in recording.lines
         if line.event.get("type") == "response.output_item.added"
     ]
     parts = [int(line.event.get("content_index") or 0) for line in recording.lines]
     bounds = {**NOTHING_BUT_AUDIO, **LARGE}
     bounds["RESPONSES"] = count["response.created"] + 1
-    bounds["OUTPUTS"] = max(opened, default=0) + 1
+    bounds["OUTPUTS"] = _outputs(opened)
     bounds["PARTS"] = max(parts, default=0) + 1
     bounds["USERS"] = (
         count["input_audio_buffer.speech_started"] + count["input_audio_buffer.committed"] + 1
@@ -132,6 +132,13 @@ def bounds_of(recording: Recording, assumptions: Iterable[str] = ()) -> dict[str
         bounds["ASIDES"] = 0  # without metadata an aside cannot be told from a reply
     bounds.update(assumed(assumptions))
     return {**bounds, **sizes(bounds)}
+
+
+def _outputs(opened: Sequence[Event]) -> int:
+    """Most items of one response: by index, or by number where indexes do not tell them apart."""
+    indexes = [int(event.get("output_index") or 0) + 1 for event in opened]
+    of_each = Counter(str(event.get("response_id")) for event in opened)
+    return max([1, *indexes, *of_each.values()])
 
 
 LARGE = {

@@ -81,6 +81,8 @@ DIFFERENCES = {
     "no_audio_deltas": {"AUDIO_DELTAS": 0},
     "part_done_without_text": {"PART_TEXT": 0},
     "output_audio_buffer": {"SIDEBAND": 1},
+    "transcript_closed_first": {"TRANSCRIPT_FIRST": 1},
+    "items_one_by_one": {"BURST": 0, "INDEXES": 0},
     "previous_item_id_unreliable": {"CALLS_PLACED": 0},
     "contents_left_out": {"CONTENTS": 0},
     "bare_responses": {"DETAILS": 0},

@@ -790,7 +790,7 @@ ALWAYS: tuple[Property, ...] = (
         of="server",
         about="The events of an item keep their order.",
         source="facts 2.1, 2.2",
-        over={"m": "OUTS", "stage": "9"},
+        over={"m": "OUTS", "stage": "10"},
         given="output[m] == stage",
         holds="output[m] >= stage",
         unless=("server.response.content_part.added.next",),

@@ -354,11 +354,12 @@ FAILURE: Wire = {"type": "server_error", "code": None, "message": "The server ha
 
 def _address(moment: Moment) -> Wire:
     m = moment.at["m"]
-    outputs = moment.machine.bounds["OUTPUTS"]
+    bounds = moment.machine.bounds
+    outputs = bounds["OUTPUTS"]
     return {
         "response_id": Id("response", m // outputs),
         "item_id": Id("item", m),
-        "output_index": m % outputs,
+        "output_index": m % outputs if bounds["INDEXES"] else 0,
     }
 
 

@@ -42,6 +42,12 @@ CLOSES = (
     f" and (ending[{R}] not in (running, completed)"
     f" or ({WHOLE.format(m='m')} and {LATER_WHOLE}))"
 )
+WORDS_FIRST = "(TRANSCRIPT_FIRST == 1 and kind[m] == audio)"
+"""The transcript of a message is closed before its audio, and its part between the two."""
+PARTS_CLOSED = (
+    f"((output[m] == part_done and not {WORDS_FIRST}) or ({WORDS_FIRST} and output[m] == ended))"
+)
+"""The last event of a content part was sent."""
 FIRST_DONE = {
     "whole[m]": f"1 if ending[{R}] in (running, completed) else 0",
     f"ending[{R}]": f"completed if ending[{R}] == running and opened[{R}] == OUTPUTS"
@@ -75,6 +81,7 @@ FIELDS = (
             "audio_done",
             "content_done",
             "part_done",
+            "ended",
             "item_done",
             "closed",
         ),
@@ -240,7 +247,7 @@ RULES = (
         "index.",
         source="SDK response_content_part_added_event.py, content_index",
         confidence="inferred",
-        when=f"{OWN} and output[m] == part_done and part[m] < PARTS and whole[m] == 1"
+        when=f"{OWN} and {PARTS_CLOSED} and part[m] < PARTS and whole[m] == 1"
         f" and ending[{R}] == running",
         then={"output[m]": "streaming", "part[m]": "part[m] + 1", "transcript[m]": "0",
               "text[m]": "0"},
@@ -310,8 +317,20 @@ RULES = (
         why="Sent when the audio is complete, and also when it is cut; no delta follows.",
         source="SDK response_audio_done_event.py; facts 2.1 shape 1, 2.2, 3.3a",
         confidence="documented",
-        when=f"{OWN} and output[m] == streaming and kind[m] == audio and {CLOSES}",
+        when=f"TRANSCRIPT_FIRST == 0 and {OWN} and output[m] == streaming and kind[m] == audio"
+        f" and {CLOSES}",
         then={"output[m]": "audio_done", **FIRST_DONE},
+    ),
+    Rule(
+        id="server.response.output_audio.done.last",
+        actor="server",
+        event="response.output_audio.done",
+        over={"m": "OUTS"},
+        why="One dialect ends the audio of a message behind its transcript and its part.",
+        source="CAS xai_ws and parity_ws, CAS-F xai_ws: 9 of 9 messages that were closed",
+        confidence="observed",
+        when=f"{OWN} and output[m] == part_done and {WORDS_FIRST}",
+        then={"output[m]": "ended"},
     ),
     Rule(
         id="server.response.output_audio_transcript.done",
@@ -321,8 +340,19 @@ RULES = (
         why="Follows output_audio.done in every recording.",
         source="SDK response_audio_transcript_done_event.py; facts 2.1 shape 1, 2.3",
         confidence="observed",
-        when=f"{OWN} and output[m] == audio_done",
+        when=f"TRANSCRIPT_FIRST == 0 and {OWN} and output[m] == audio_done",
         then={"output[m]": "content_done"},
+    ),
+    Rule(
+        id="server.response.output_audio_transcript.done.first",
+        actor="server",
+        event="response.output_audio_transcript.done",
+        over={"m": "OUTS"},
+        why="One dialect closes the transcript of a message before anything else of it.",
+        source="CAS xai_ws and parity_ws, CAS-F xai_ws: 9 of 9 messages that were closed",
+        confidence="observed",
+        when=f"{OWN} and output[m] == streaming and {WORDS_FIRST} and {CLOSES}",
+        then={"output[m]": "content_done", **FIRST_DONE},
     ),
     Rule(
         id="server.response.output_text.done",
@@ -368,7 +398,7 @@ RULES = (
         "was declared is closed without part events.",
         source="SDK conversation_item_done.py; facts 2.1, 3.3a; the empty item: facts 9.4 (open)",
         confidence="observed",
-        when=f"ITEM_DONE == 1 and {OWN} and oob[{R}] == 0 and (output[m] == part_done"
+        when=f"ITEM_DONE == 1 and {OWN} and oob[{R}] == 0 and ({PARTS_CLOSED}"
         f" or (output[m] == content_done and kind[m] in (call, mcp))"
         f" or (output[m] == listed and kind[m] in (audio, text) and ending[{R}] != running"
         f" and ({O} == 0 or output[m - 1] == closed)))",
@@ -383,7 +413,7 @@ RULES = (
         source="SDK response_output_item_done_event.py; facts 2.2, 2.3",
         confidence="documented",
         when=f"{OWN} and (output[m] == item_done or ((oob[{R}] == 1 or ITEM_DONE == 0) and"
-        " (output[m] == part_done or (output[m] == content_done and kind[m] in (call, mcp))"
+        f" ({PARTS_CLOSED} or (output[m] == content_done and kind[m] in (call, mcp))"
         f" or (output[m] in (opened, listed) and kind[m] in (audio, text)"
         f" and ending[{R}] != running))))",
         then={"output[m]": "closed"},
