@@ -115,7 +115,7 @@ def test_acceptance_is_not_had_by_looseness(dialect: str) -> None:
 @pytest.mark.parametrize("name", some([name for name in NAMES if dialect_of(name) == "xai"]))
 def test_a_dialect_that_is_not_modelled_is_said_to_be(name: str) -> None:
     """What its recordings rest on is named, and nothing is accepted by guessing."""
-    with pytest.raises(NotModelled, match="item_at_speech_started"):
+    with pytest.raises(NotModelled, match="items_replayed"):
         accept(recording(name), DIALECTS["xai"].assumptions)
 
 

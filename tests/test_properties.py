@@ -90,6 +90,18 @@ ASSUMING: Mapping[str, Mapping[str, int]] = {
         **CALM, "VAD": 0, "SPEAKER": 0, "TRUNCATES": 0, "DELETES": 0, "SIDEBAND": 1,
         "SOCKETS": 2, "DROPS": 1,
     },
+    "early turn": {
+        **TEXT, "TURNS": 2, "RESPONSES": 2, "TRACK_USERS": 1, "USERS": 2, "TICKS": 0,
+        "TRUNCATES": 0, "DELETES": 0, "EARLY_ITEM": 1, "EARLY_RESPONSE": 1,
+    },
+    "early turn lost": {
+        **TEXT, **CALM, "EARLY_ITEM": 1, "EARLY_RESPONSE": 1, "USER_DONE": 0, "SOCKETS": 2,
+        "DROPS": 1, "CANCELS": 0, "TRUNCATES": 0, "DELETES": 0,
+    },
+    "repeated": {
+        **TEXT, **CALM, "EARLY_ITEM": 1, "TRANSCRIPTION": 1, "EARLY_ASR": 1, "ASR": 2,
+        "TRACK_USERS": 1, "REPEATS": 1, "CANCELS": 0,
+    },
     "transcript first": {"VAD": 0, "TRANSCRIPT_FIRST": 1},
 }  # fmt: skip
 """Small scopes with an answer to what the sources leave open, or a dialect leaves out."""
@@ -448,6 +460,17 @@ FAULTS: Mapping[str, tuple[str, tuple[Rule, ...]]] = {
     "call-sounds-once": (
         "sideband",
         planted("sounding[m] == ended", {"sounding[m]": "started"}),
+    ),
+    "early-response-waits": (
+        "early turn",
+        edited(
+            "server.response.output_item.added.text",
+            when=f"response[{R}] == active and opened[{R}] == 0",
+        ),
+    ),
+    "early-item-is-of-a-turn": (
+        "early turn",
+        edited("server.input_audio_buffer.committed", {"entered": "entered"}),
     ),
     "response-ends": ("text-reply", dropped("server.response.done")),
     "request-is-begun": ("text-reply", dropped("server.response.created.requested")),

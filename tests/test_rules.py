@@ -506,7 +506,9 @@ def live_in_scopes() -> Mapping[str, frozenset[str]]:
     }
 
 
-BASIS = scope("basis", "", SOCKETS=2, EXPIRIES=1, CREATES=1, CONTEXTS=1)
+BASIS = scope(
+    "basis", "", SOCKETS=2, EXPIRIES=1, CREATES=2, CONTEXTS=1, TRANSCRIPTION=1, EARLY_ASR=1, ASR=2
+)
 """What the assumptions are about, beside an audio reply."""
 
 NEVER_LIVE: set[str] = set()
@@ -639,6 +641,14 @@ LAWLESS: dict[str, dict[str, int]] = {
     "beta": {
         **NONE, "SPEAKER": 0, "INTERRUPTIONS": 1, "ITEM_DONE": 0, "USER_DONE": 0,
         "CREATED_DONE": 0, "LIMITS_EARLY": 1, "SIDEBAND": 1,
+    },
+    "early turns": {
+        **TEXT, **TWO, "INTERRUPTIONS": 1, "EARLY_ITEM": 1, "EARLY_RESPONSE": 1,
+        "USER_DONE": 0, "TRACK_USERS": 1,
+    },
+    "repeats": {
+        **TEXT, "TRANSCRIPTION": 1, "EARLY_ASR": 1, "ASR": 3, "REPEATS": 1, "TRACK_USERS": 1,
+        "EARLY_ITEM": 1,
     },
     "words first": {**MUTED, "TRANSCRIPT_FIRST": 1, "OUTPUTS": 2},
 }  # fmt: skip

@@ -63,6 +63,9 @@ OWN: Mapping[str, Mapping[str, int]] = {
     "item_done_for_input_audio_only": {"CALL_OUT": 1, "RETRIEVES": 1},
     "rate_limits_after_created": {"RATE_LIMITS": 1},
     "part_done_without_text": TEXT,
+    "item_at_speech_started": {"TRACK_USERS": 1},
+    "transcription_repeats": {"TRANSCRIPTION": 1, "EARLY_ASR": 1, "ASR": 3, "TRACK_USERS": 1},
+    "response_before_commit": {"TURNS": 2, "RESPONSES": 2},
     "items_one_by_one": {"OUTPUTS": 2, "CALL_OUT": 1, "ARGUMENTS": 2},
     "previous_item_id_unreliable": {"CALL_OUT": 1},
     "contents_left_out": {"CALL_OUT": 1, "ARGUMENTS": 2},
@@ -121,6 +124,10 @@ UNREACHED: Mapping[str, tuple[str, Callable[[Bounds], bool]]] = {
     "server.conversation.item.input_audio_transcription.delta": (
         "a transcription that is under way counts as one already",
         lambda b: b["ASR"] == 1 and not b["EARLY_ASR"],
+    ),
+    "server.conversation.item.added.user": (
+        "the item of every turn was added when its speech began",
+        lambda b: b["EARLY_ITEM"] and not b["COMMITS"] and not b["NUDGES"],
     ),
     "server.response.created.turn": (
         "turns are taken by hand, and begin no response",
@@ -542,7 +549,10 @@ UNDECLARED = {
     # the package's types leave out what the server says of a session
     "session": {"id", "object", "type"},
 }
-OF_ITS_OWN = {"bare_responses": {("", "response_id")}}
+OF_ITS_OWN = {
+    "transcription_repeats": {("", "status")},
+    "bare_responses": {("", "response_id")},
+}
 """What a dialect says that no other has; by its assumption."""
 UNDECLARED_IN_BETA = {**UNDECLARED, "": {"name"}}
 """There also the name of a function in `response.function_call_arguments.done`."""
@@ -1074,7 +1084,9 @@ class Chain:
         elif kind == "conversation.item.deleted":
             self.deleted.add(event["item_id"])
         elif kind == "input_audio_buffer.committed":
-            self.add(event["item_id"], event["previous_item_id"], None)
+            if event["item_id"] not in self.items or taken.read is not None:
+                self.add(event["item_id"], event["previous_item_id"], None)
+            assert event["previous_item_id"] == self.before[event["item_id"]]
         elif kind == "conversation.item.added":
             if event["item"]["id"] not in self.items or taken.read is not None:
                 call = event["item"]["type"].startswith("function_call")
@@ -1198,7 +1210,7 @@ def test_metadata_comes_back_with_the_response_that_it_was_given_for(case: str) 
             elif taken.rule.event == "response.created" and taken.event is not None:
                 how = taken.rule.id.rpartition(".")[2]
                 wanted = None
-                if how != "turn":
+                if how not in ("turn", "early"):
                     wanted = (asked if how == "requested" else aside).popleft()
                 assert taken.event["response"]["metadata"] == wanted
 
@@ -1211,7 +1223,7 @@ def test_all_kinds_of_metadata_are_seen() -> None:
         for rule, event in events(case)
         if event["type"] == "response.created"
     }
-    assert created == {("turn", True), ("requested", False), ("aside", False)}
+    assert created == {("turn", True), ("early", True), ("requested", False), ("aside", False)}
 
 
 def test_metadata_stays_with_its_response() -> None:

@@ -459,7 +459,7 @@ def arrange(machine: Machine, names: Names, rule: Rule, message: Wire | None) ->
     """Keep the order of the conversation as a server step changes it."""
     bounds = machine.bounds
     if rule.event == "input_audio_buffer.committed":
-        names.place(bounds["OUTS"] + rule.at["u"])
+        _place_spoken(names, bounds["OUTS"] + rule.at["u"], by_hand=bool(rule.reads))
     elif rule.event == "conversation.item.deleted":
         names.deleted |= {rule.at["m"]}
     elif rule.event == "session.created":
@@ -468,6 +468,12 @@ def arrange(machine: Machine, names: Names, rule: Rule, message: Wire | None) ->
         item = rule.at["m"] if "m" in rule.at else bounds["OUTS"] + bounds["USERS"] + rule.at["n"]
         previous = at(message or {}, "previous_item_id")
         names.place(item, names.slot("item", previous), first=previous == "root")
+
+
+def _place_spoken(names: Names, item: int, *, by_hand: bool) -> None:
+    """Place an item that is committed; what has been added before stays where it is."""
+    if by_hand or item not in names.order:
+        names.place(item)
 
 
 def _merged(configs: Sequence[Config]) -> list[Config]:

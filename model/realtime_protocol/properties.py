@@ -1177,6 +1177,24 @@ ALWAYS: tuple[Property, ...] = (
         given="sounding[m] == ended",
         holds="sounding[m]",
     ),
+    Property(
+        id="early-response-waits",
+        kind="invariant",
+        of="server",
+        about="A response that is created while its turn is heard opens no item before the commit.",
+        source="CAS-F xai_ws handle_barge_in",
+        given="early == 1",
+        holds="all(response[r] != active or oob[r] == 1 or opened[r] == 0 for r in RESPONSES)",
+    ),
+    Property(
+        id="early-item-is-of-a-turn",
+        kind="invariant",
+        of="server",
+        about="An item that is added when speech begins belongs to the turn that is heard.",
+        source="CAS xai_ws, CAS-F xai_ws",
+        given="entered != no",
+        holds="turn in (open, stopped) and spoken > 0",
+    ),
 )
 
 ENDED_SOCKET = "connection not in (open, ready)"

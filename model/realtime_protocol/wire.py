@@ -238,13 +238,13 @@ def _part(moment: Moment, m: int) -> int:
     return moment.value("part", m) - 1
 
 
-def user_item(m: int, *, new: bool = False) -> Wire:
+def user_item(m: int, *, status: str = "completed") -> Wire:
     """The item of a spoken turn."""
     return {
-        "id": Id("item", m, new),
+        "id": Id("item", m),
         "object": Maybe("realtime.item"),
         "type": "message",
-        "status": "completed",
+        "status": status,
         "role": "user",
         "content": [{"type": "input_audio", "transcript": Free()}],
     }
@@ -268,6 +268,9 @@ def _item(moment: Moment) -> Wire:
     what = moment.rule.id.rpartition(".")[2]
     if what == "user":
         m, item = moment.user, user_item(moment.user)
+    elif what == "speech":
+        m = moment.at["m"]
+        item = user_item(m, status="in_progress")
     elif what == "system":
         machine = moment.machine
         m = machine.bounds["OUTS"] + machine.bounds["USERS"] + moment.at["n"]
@@ -509,6 +512,15 @@ def _transcript(key: str, *, whole: bool) -> Callable[[Moment], Wire]:
     }
 
 
+def _transcribed(moment: Moment) -> Wire:
+    """The transcript of an item; where it is repeated, it says whether it is final."""
+    said = _transcript("transcript", whole=True)(moment)
+    if not moment.machine.bounds["REPEATS"]:
+        return said
+    final = moment.rule.id.endswith(".completed")
+    return {**said, "status": "completed" if final else "in_progress"}
+
+
 def _truncated(moment: Moment) -> Wire:
     return {
         "item_id": Id("item", moment.at["m"]),
@@ -553,7 +565,7 @@ SPELLINGS: Mapping[str, Callable[[Moment], Wire]] = {
     f"{ASR}.segment": _transcription(
         text=Free("Hello"), id=Free("segment_1"), speaker=Free("A"), start=Free(0.0), end=Free(0.1)
     ),
-    f"{ASR}.completed": _transcript("transcript", whole=True),
+    f"{ASR}.completed": _transcribed,
     f"{ASR}.failed": _failed,
     "conversation.item.added": _item,
     "conversation.item.done": _item,

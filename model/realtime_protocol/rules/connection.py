@@ -48,6 +48,8 @@ LOSES = {
     "nudged": "0",
     "manual": "0",
     "barged": "0",
+    "early": "0",
+    "entered": "no",
     "commits": "0",
     "memory[*]": "1 if item[i] == present else memory[i]",
     "item[*]": "absent",

@@ -12,7 +12,7 @@ Laws:
 """
 
 from realtime_protocol.rule import Confidence, Rule
-from realtime_protocol.rules.words import ACTIVE, CALM, LIVE
+from realtime_protocol.rules.words import ACTIVE, BARGED_NO_MORE, CALM, LIVE
 from realtime_protocol.state import Field
 
 R = "m // OUTPUTS"
@@ -125,6 +125,7 @@ def opens(
         source=source,
         confidence=confidence,
         when=f"{kind.upper()}_OUT == 1 and {when} and {OWN} and ending[{R}] == running"
+        f" and (early == 0 or oob[{R}] == 1)"
         f" and opened[{R}] == {O} and ({READY_NEXT})",
         then={
             "output[m]": "opened",
@@ -168,6 +169,26 @@ RULES = (
         then={
             **NEW_RESPONSE,
             "turn": "none",
+            "ending[r]": "client_cancelled if kept == 1 else running",
+            "kept": "0",
+        },
+    ),
+    Rule(
+        id="server.response.created.early",
+        actor="server",
+        event="response.created",
+        over={"r": "RESPONSES"},
+        why="One dialect may create the response while it still hears the turn; no item is opened "
+        "before the commit.",
+        source="CAS-F xai_ws handle_barge_in: 2 of 2 turns; CAS xai_ws: not in the 1 turn there",
+        confidence="observed",
+        when=f"EARLY_RESPONSE == 1 and CREATE_RESPONSE == 1 and {LIVE} and turn == open"
+        f" and early == 0 and not {ACTIVE} and pending == 0 and begun == r"
+        " and (barged == 0 or turns < TURNS)",
+        then={
+            **NEW_RESPONSE,
+            **BARGED_NO_MORE,
+            "early": "1",
             "ending[r]": "client_cancelled if kept == 1 else running",
             "kept": "0",
         },

@@ -36,3 +36,10 @@ IDLE = (
 
 NEW_REPLY = {"cancels": "0", "cancelling": "0"}
 """What is counted anew with each reply that is begun."""
+
+BARGED_NO_MORE = {
+    "turns": "turns + barged",
+    "barged": "0",
+    **{field: f"{new} if barged == 1 else {field}" for field, new in NEW_REPLY.items()},
+}
+"""What began as a barge-in is a turn of its own: a reply to it is begun."""
