@@ -644,7 +644,7 @@ LAWLESS: dict[str, dict[str, int]] = {
     },
     "early turns": {
         **TEXT, **TWO, "INTERRUPTIONS": 1, "EARLY_ITEM": 1, "EARLY_RESPONSE": 1,
-        "USER_DONE": 0, "TRACK_USERS": 1,
+        "CUT_UNCLOSED": 1, "USER_DONE": 0, "TRACK_USERS": 1,
     },
     "repeats": {
         **TEXT, "TRANSCRIPTION": 1, "EARLY_ASR": 1, "ASR": 3, "REPEATS": 1, "TRACK_USERS": 1,

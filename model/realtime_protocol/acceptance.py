@@ -383,15 +383,12 @@ class _Acceptor:
         after = machine.after(config.state, Step(number))
         message = config.unread[0] if rule.reads else None
         names = config.names.copy()
-        self._arrange(names, rule, message)
+        arrange(machine, names, rule, message, after)
         said = template(Moment(machine, rule, config.state, after))
         if said is None or not names.fits(said, event, message):
             return None
         unread = config.unread[1:] if rule.reads else config.unread
         return Config(after, names, unread, (config.trail, number))
-
-    def _arrange(self, names: Names, rule: Rule, message: Wire | None) -> None:
-        arrange(self.machine, names, rule, message)
 
     def _closure(self, configs: Sequence[Config]) -> list[Config]:
         """All configurations, and those that the server's silent steps lead to."""
@@ -455,11 +452,13 @@ class _Acceptor:
         return active or bool(state[-1])
 
 
-def arrange(machine: Machine, names: Names, rule: Rule, message: Wire | None) -> None:
+def arrange(machine: Machine, names: Names, rule: Rule, message: Wire | None, after: State) -> None:
     """Keep the order of the conversation as a server step changes it."""
     bounds = machine.bounds
     if rule.event == "input_audio_buffer.committed":
         _place_spoken(names, bounds["OUTS"] + rule.at["u"], by_hand=bool(rule.reads))
+    elif rule.id == "user.barges_in.unclosed":
+        names.deleted |= _taken_away(machine, rule.at["r"], after)
     elif rule.event == "conversation.item.deleted":
         names.deleted |= {rule.at["m"]}
     elif rule.event == "session.created":
@@ -474,6 +473,17 @@ def _place_spoken(names: Names, item: int, *, by_hand: bool) -> None:
     """Place an item that is committed; what has been added before stays where it is."""
     if by_hand or item not in names.order:
         names.place(item)
+
+
+def _taken_away(machine: Machine, response: int, state: State) -> set[int]:
+    """The items of a response that are not in the conversation any more."""
+    outputs = machine.bounds["OUTPUTS"]
+    items = range(response * outputs, (response + 1) * outputs)
+    return {m for m in items if _member(machine, state, f"item[{m}]") == "deleted"}
+
+
+def _member(machine: Machine, state: State, name: str) -> str:
+    return machine.member(name, machine.value(state, name))
 
 
 def _merged(configs: Sequence[Config]) -> list[Config]:

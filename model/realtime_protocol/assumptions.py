@@ -84,6 +84,7 @@ DIFFERENCES = {
     "item_at_speech_started": {"EARLY_ITEM": 1},
     "transcription_repeats": {"REPEATS": 1},
     "response_before_commit": {"EARLY_RESPONSE": 1},
+    "cut_without_closing": {"CUT_UNCLOSED": 1},
     "transcript_closed_first": {"TRANSCRIPT_FIRST": 1},
     "items_one_by_one": {"BURST": 0, "INDEXES": 0},
     "previous_item_id_unreliable": {"CALLS_PLACED": 0},

@@ -145,6 +145,7 @@ NOTHING_BUT_AUDIO: Mapping[str, int] = {
     "EARLY_ITEM": 0,  # a spoken item is added behind speech_started
     "REPEATS": 0,  # a transcription has no deltas, and is completed again and again
     "EARLY_RESPONSE": 0,  # the response of a turn may be created while the turn is heard
+    "CUT_UNCLOSED": 0,  # speech ends a response before it is announced, and nothing is closed
     "TRANSCRIPT_FIRST": 0,  # an audio message closes its transcript, its part, and then its audio
     "INDEXES": 1,  # items of one response are told apart by output_index
     "CALLS_PLACED": 1,  # conversation.item.added of a call and of its output says what is before it
@@ -163,8 +164,8 @@ SWITCHES = (
     "AGAIN", "CONTEXTS", "REMOVALS", "CHANGES", "TOOLS", "OPTIONS", "HANDOVERS", "CLOSES", "FATALS",
     "CONVERSATION_CREATED", "SILENT_EXPIRY", "CANCEL_HITS_NEXT", "LATE_DELTAS", "ITEM_DONE",
     "USER_DONE", "CREATED_DONE", "LIMITS_EARLY", "PART_TEXT", "AUDIO_DELTAS", "SIDEBAND",
-    "RECORDED", "EARLY_ITEM", "REPEATS", "EARLY_RESPONSE", "TRANSCRIPT_FIRST",
-    "INDEXES", "CALLS_PLACED", "CONTENTS", "DETAILS",
+    "RECORDED", "EARLY_ITEM", "REPEATS", "EARLY_RESPONSE", "CUT_UNCLOSED",
+    "TRANSCRIPT_FIRST", "INDEXES", "CALLS_PLACED", "CONTENTS", "DETAILS",
 )  # fmt: skip
 """Bounds that only say whether there is something."""
 MAXIMA = {**dict.fromkeys(SWITCHES, 1), "DUPLICATES": 2}

@@ -747,10 +747,11 @@ ALWAYS: tuple[Property, ...] = (
         id="done-closes-items",
         kind="invariant",
         of="server",
-        about="A response that is done has closed all of its items.",
-        source="SDK response_done_event.py; facts 2.2",
+        about="A response that is done has closed all of its items, those apart that one dialect "
+        "leaves open when speech cuts it.",
+        source="SDK response_done_event.py; facts 2.2; CAS-F xai_ws handle_barge_in",
         over={"r": "RESPONSES"},
-        given="response[r] == done",
+        given="response[r] == done and (CUT_UNCLOSED == 0 or ending[r] != turn_detected)",
         holds="ending[r] != running"
         " and all(q // OUTPUTS != r or output[q] in (nothing, closed) for q in OUTS)",
     ),
@@ -1286,6 +1287,15 @@ EVENTUALLY: tuple[Property, ...] = (
         over={"m": "ITEMS"},
         given="entry[m] == 1",
         holds="entry[m] == 0",
+    ),
+    Property(
+        id="speech-is-announced",
+        kind="leads-to",
+        of="server",
+        about="Speech that has ended a response is announced.",
+        source="CAS-F xai_ws handle_barge_in",
+        given="speech == speaking and turn == none",
+        holds=f"turn == open or {ENDED_SOCKET}",
     ),
     Property(
         id="turn-is-committed",

@@ -362,8 +362,8 @@ ASSUMPTIONS: Mapping[str, str] = MappingProxyType(
         "content_part.done, output_audio.done, output_item.done.",
         "items_one_by_one": "An item is closed before the next one of its response is opened, and "
         "each has output_index 0.",
-        "cut_without_closing": "A response cut by speech gets response.done, completed and with "
-        "empty output, before speech_started; what was open is never closed and leaves the "
+        "cut_without_closing": "A response cut by speech gets response.done, completed and without "
+        "what was open, before speech_started; what was open is never closed and leaves the "
         "conversation.",
         "previous_item_id_unreliable": "conversation.item.added of a function call and of its "
         "output has previous_item_id null; events that place no item have the field too.",

@@ -310,10 +310,9 @@ def created_item(m: int) -> Wire:
 def _response(moment: Moment) -> Wire:
     r = moment.at["r"]
     done = moment.rule.event == "response.done"
-    status, details = _status(moment.member("ending", r)) if done else ("in_progress", None)
+    status, details = _status(_ending(moment)) if done else ("in_progress", None)
     bounds = moment.machine.bounds
-    outputs = bounds["OUTPUTS"]
-    opened = moment.value("opened", r) if done else 0
+    outputs = range(r * bounds["OUTPUTS"], (r + 1) * bounds["OUTPUTS"]) if done else ()
     beside = {"response_id": Maybe(Id("response", r))} if done and not bounds["DETAILS"] else {}
     return {
         **beside,
@@ -323,7 +322,9 @@ def _response(moment: Moment) -> Wire:
             "status": status,
             "status_details": details if bounds["DETAILS"] else Free(details),
             "output": [
-                output_item(moment, r * outputs + place, final=True) for place in range(opened)
+                output_item(moment, m, final=True)
+                for m in outputs
+                if moment.member("output", m) == "closed"
             ],
             "conversation_id": Free(None if moment.value("oob", r) else "conv_1"),
             "output_modalities": Free(["audio"]),
@@ -332,6 +333,12 @@ def _response(moment: Moment) -> Wire:
             "metadata": Metadata(r),
         },
     }
+
+
+def _ending(moment: Moment) -> str:
+    """How a response has ended, as is said; where speech ends it unannounced, that is hidden."""
+    unclosed = moment.rule.id == "user.barges_in.unclosed"
+    return "completed" if unclosed else moment.member("ending", moment.at["r"])
 
 
 def _status(ending: str) -> tuple[str, Any]:
