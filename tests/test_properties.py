@@ -108,6 +108,7 @@ ASSUMING: Mapping[str, Mapping[str, int]] = {
         "TRACK_USERS": 1, "REPEATS": 1, "CANCELS": 0,
     },
     "transcript first": {"VAD": 0, "TRANSCRIPT_FIRST": 1},
+    "replayed": {**TEXT, **CALM, "VAD": 0, "REPLAYS": 1, "CREATES": 2, "CONTEXTS": 1},
 }  # fmt: skip
 """Small scopes with an answer to what the sources leave open, or a dialect leaves out."""
 

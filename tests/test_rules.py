@@ -650,7 +650,7 @@ LAWLESS: dict[str, dict[str, int]] = {
         **TEXT, "TRANSCRIPTION": 1, "EARLY_ASR": 1, "ASR": 3, "REPEATS": 1, "TRACK_USERS": 1,
         "EARLY_ITEM": 1,
     },
-    "words first": {**MUTED, "TRANSCRIPT_FIRST": 1, "OUTPUTS": 2},
+    "words first": {**MUTED, "TRANSCRIPT_FIRST": 1, "REPLAYS": 1, "CREATES": 1, "OUTPUTS": 2},
 }  # fmt: skip
 """Bounds under which every state is visited: small ones, each with another part of the protocol."""
 

@@ -63,6 +63,7 @@ OWN: Mapping[str, Mapping[str, int]] = {
     "item_done_for_input_audio_only": {"CALL_OUT": 1, "RETRIEVES": 1},
     "rate_limits_after_created": {"RATE_LIMITS": 1},
     "part_done_without_text": TEXT,
+    "items_replayed": {"CREATES": 2, "CONTEXTS": 1, "REMOVALS": 1, "RETRIEVES": 1},
     "item_at_speech_started": {"TRACK_USERS": 1},
     "transcription_repeats": {"TRANSCRIPTION": 1, "EARLY_ASR": 1, "ASR": 3, "TRACK_USERS": 1},
     "response_before_commit": {"TURNS": 2, "RESPONSES": 2},
@@ -718,7 +719,9 @@ def introduced(rule: Rule, event: Wire) -> Iterator[tuple[str, str]]:
         yield "item", event["item"]["id"]
         if "call_id" in event["item"]:
             yield "call", event["item"]["call_id"]
-    elif rule.id == "server.conversation.item.added.system":
+    elif rule.id.startswith("server.conversation.item.added.") and rule.id.endswith(
+        (".system", ".replayed")
+    ):
         yield "item", event["item"]["id"]
 
 

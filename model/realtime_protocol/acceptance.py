@@ -30,7 +30,7 @@ from realtime_protocol.recordings import Event, Line, Recording
 from realtime_protocol.rule import Rule
 from realtime_protocol.state import State, show_message
 from realtime_protocol.vocabulary import EVENTS
-from realtime_protocol.wire import Moment, Wire, template
+from realtime_protocol.wire import REPLAYED, Moment, Wire, template
 
 ENDLESS = 1_000_000
 """More pieces of anything than a recording has."""
@@ -99,7 +99,6 @@ def accept(
     Raises:
         UnknownEvent: an event is not in the vocabulary.
         UnknownAssumption: an assumption is not known.
-        NotModelled: the dialect rests on what the rules cannot make.
     """
     return _Acceptor(recording, machine or Machine(bounds_of(recording, assumptions))).run()
 
@@ -459,6 +458,9 @@ def arrange(machine: Machine, names: Names, rule: Rule, message: Wire | None, af
         _place_spoken(names, bounds["OUTS"] + rule.at["u"], by_hand=bool(rule.reads))
     elif rule.id == "user.barges_in.unclosed":
         names.deleted |= _taken_away(machine, rule.at["r"], after)
+    elif rule.id == "server.conversation.item.added.replayed":
+        names.created[rule.at["m"]] = REPLAYED
+        names.place(rule.at["m"])
     elif rule.event == "conversation.item.deleted":
         names.deleted |= {rule.at["m"]}
     elif rule.event == "session.created":

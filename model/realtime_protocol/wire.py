@@ -278,6 +278,9 @@ def _item(moment: Moment) -> Wire:
     elif what == "created":
         m = moment.at["m"]
         item = created_item(m)
+    elif what == "replayed":
+        m = moment.at["m"]
+        item = {**created_item(m), "id": Id("item", m, new=True), "status": "completed"}
     else:
         m = moment.at["m"]
         item = output_item(moment, m, final=final)
@@ -289,6 +292,16 @@ def _place(moment: Moment, m: int, *, final: bool) -> Before | None:
     bounds = moment.machine.bounds
     call = m >= bounds["ANSWER"] or (m < bounds["OUTS"] and moment.member("kind", m) == "call")
     return None if call and not final and not bounds["CALLS_PLACED"] else Before(m, final)
+
+
+REPLAYED: Wire = {
+    "item": {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "As said before."}],
+    }
+}
+"""The message that an item of an earlier session stands for: nobody sent it on this socket."""
 
 
 def created_item(m: int) -> Wire:
