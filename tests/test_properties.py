@@ -105,7 +105,7 @@ ASSUMING: Mapping[str, Mapping[str, int]] = {
     },
     "repeated": {
         **TEXT, **CALM, "EARLY_ITEM": 1, "TRANSCRIPTION": 1, "EARLY_ASR": 1, "ASR": 2,
-        "TRACK_USERS": 1, "REPEATS": 1, "CANCELS": 0,
+        "TRACK_USERS": 1, "INTERIMS": 1, "CANCELS": 0,
     },
     "transcript first": {"VAD": 0, "TRANSCRIPT_FIRST": 1},
     "replayed": {**TEXT, **CALM, "VAD": 0, "REPLAYS": 1, "CREATES": 2, "CONTEXTS": 1},

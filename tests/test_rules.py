@@ -647,7 +647,7 @@ LAWLESS: dict[str, dict[str, int]] = {
         "CUT_UNCLOSED": 1, "USER_DONE": 0, "TRACK_USERS": 1,
     },
     "repeats": {
-        **TEXT, "TRANSCRIPTION": 1, "EARLY_ASR": 1, "ASR": 3, "REPEATS": 1, "TRACK_USERS": 1,
+        **TEXT, "TRANSCRIPTION": 1, "EARLY_ASR": 1, "ASR": 3, "INTERIMS": 1, "TRACK_USERS": 1,
         "EARLY_ITEM": 1,
     },
     "words first": {**MUTED, "TRANSCRIPT_FIRST": 1, "REPLAYS": 1, "CREATES": 1, "OUTPUTS": 2},

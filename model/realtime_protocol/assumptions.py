@@ -79,7 +79,7 @@ DIFFERENCES = {
     "output_audio_buffer": {"SIDEBAND": 1},
     "items_replayed": {"REPLAYS": 1},
     "item_at_speech_started": {"EARLY_ITEM": 1},
-    "transcription_repeats": {"REPEATS": 1},
+    "transcription_repeats": {"INTERIMS": 1},
     "response_before_commit": {"EARLY_RESPONSE": 1},
     "cut_without_closing": {"CUT_UNCLOSED": 1},
     "transcript_closed_first": {"TRANSCRIPT_FIRST": 1},

@@ -144,7 +144,7 @@ NOTHING_BUT_AUDIO: Mapping[str, int] = {
     "SIDEBAND": 0,  # the audio goes another way, and its playout is told of
     "REPLAYS": 0,  # items of an earlier session enter the conversation before session.updated
     "EARLY_ITEM": 0,  # a spoken item is added behind speech_started
-    "REPEATS": 0,  # a transcription has no deltas, and is completed again and again
+    "INTERIMS": 0,  # a transcription has no deltas, and is completed again and again
     "EARLY_RESPONSE": 0,  # the response of a turn may be created while the turn is heard
     "CUT_UNCLOSED": 0,  # speech ends a response before it is announced, and nothing is closed
     "TRANSCRIPT_FIRST": 0,  # an audio message closes its transcript, its part, and then its audio
@@ -165,7 +165,7 @@ SWITCHES = (
     "AGAIN", "CONTEXTS", "REMOVALS", "CHANGES", "TOOLS", "OPTIONS", "HANDOVERS", "CLOSES", "FATALS",
     "CONVERSATION_CREATED", "SILENT_EXPIRY", "CANCEL_HITS_NEXT", "LATE_DELTAS", "ITEM_DONE",
     "USER_DONE", "CREATED_DONE", "LIMITS_EARLY", "PART_TEXT", "AUDIO_DELTAS", "SIDEBAND",
-    "RECORDED", "REPLAYS", "EARLY_ITEM", "REPEATS", "EARLY_RESPONSE", "CUT_UNCLOSED",
+    "RECORDED", "REPLAYS", "EARLY_ITEM", "INTERIMS", "EARLY_RESPONSE", "CUT_UNCLOSED",
     "TRANSCRIPT_FIRST", "INDEXES", "CALLS_PLACED", "CONTENTS", "DETAILS",
 )  # fmt: skip
 """Bounds that only say whether there is something."""

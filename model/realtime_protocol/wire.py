@@ -535,7 +535,7 @@ def _transcript(key: str, *, whole: bool) -> Callable[[Moment], Wire]:
 def _transcribed(moment: Moment) -> Wire:
     """The transcript of an item; where it is repeated, it says whether it is final."""
     said = _transcript("transcript", whole=True)(moment)
-    if not moment.machine.bounds["REPEATS"]:
+    if not moment.machine.bounds["INTERIMS"]:
         return said
     final = moment.rule.id.endswith(".completed")
     return {**said, "status": "completed" if final else "in_progress"}

@@ -295,7 +295,7 @@ RULES = (
         why="Some models transcribe while the user speaks, others from the commit.",
         source="SDK conversation_item_input_audio_transcription_delta_event.py; facts 3.2",
         confidence="observed",
-        when=f"REPEATS == 0 and {GOES_ON}",
+        when=f"INTERIMS == 0 and {GOES_ON}",
         then={"asr[u]": "max(asr[u], 1) + 1"},
     ),
     Rule(
@@ -307,7 +307,7 @@ RULES = (
         "that it is not final.",
         source="CAS xai_ws, CAS-F xai_ws: 6 events, and a final one for each of 3 spoken items",
         confidence="observed",
-        when=f"REPEATS == 1 and {GOES_ON}",
+        when=f"INTERIMS == 1 and {GOES_ON}",
         then={"asr[u]": "max(asr[u], 1) + 1"},
     ),
     Rule(
@@ -318,7 +318,7 @@ RULES = (
         why="A model that tells speakers apart sends segments instead of deltas.",
         source="SDK conversation_item_input_audio_transcription_segment.py",
         confidence="documented",
-        when=f"{LIVE} and SEGMENTS == 1 and REPEATS == 0 and heard[u] == 0 and 0 < asr[u]"
+        when=f"{LIVE} and SEGMENTS == 1 and INTERIMS == 0 and heard[u] == 0 and 0 < asr[u]"
         " and asr[u] < ASR",
         then={"asr[u]": "asr[u] + 1"},
     ),
