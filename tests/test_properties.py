@@ -90,6 +90,25 @@ ASSUMING: Mapping[str, Mapping[str, int]] = {
         **CALM, "VAD": 0, "SPEAKER": 0, "TRUNCATES": 0, "DELETES": 0, "SIDEBAND": 1,
         "SOCKETS": 2, "DROPS": 1,
     },
+    "early turn": {
+        **TEXT, "TURNS": 2, "RESPONSES": 2, "TRACK_USERS": 1, "USERS": 2, "TICKS": 0,
+        "TRUNCATES": 0, "DELETES": 0, "EARLY_ITEM": 1, "EARLY_RESPONSE": 1, "CUT_UNCLOSED": 1,
+    },
+    "early turn lost": {
+        **TEXT, **CALM, "EARLY_ITEM": 1, "EARLY_RESPONSE": 1, "USER_DONE": 0, "SOCKETS": 2,
+        "DROPS": 1, "CANCELS": 0, "TRUNCATES": 0, "DELETES": 0,
+    },
+    "unclosed": {"TRUNCATES": 1, "DELETES": 1, "CUT_UNCLOSED": 1, "TICKS": 0},
+    "unclosed call": {
+        **CALM, "CALL_OUT": 1, "CALLS_FROM": 2, "OUTPUTS": 2, "BURST": 0, "INDEXES": 0,
+        "CUT_UNCLOSED": 1, "CANCELS": 0, "SPEAKER": 0,
+    },
+    "repeated": {
+        **TEXT, **CALM, "EARLY_ITEM": 1, "TRANSCRIPTION": 1, "EARLY_ASR": 1, "ASR": 2,
+        "TRACK_USERS": 1, "INTERIMS": 1, "CANCELS": 0,
+    },
+    "transcript first": {"VAD": 0, "TRANSCRIPT_FIRST": 1},
+    "replayed": {**TEXT, **CALM, "VAD": 0, "REPLAYS": 1, "CREATES": 2, "CONTEXTS": 1},
 }  # fmt: skip
 """Small scopes with an answer to what the sources leave open, or a dialect leaves out."""
 
@@ -478,6 +497,17 @@ FAULTS: Mapping[str, tuple[str, tuple[Rule, ...]]] = {
         "sideband",
         planted("sounding[m] == ended", {"sounding[m]": "started"}),
     ),
+    "early-response-waits": (
+        "early turn",
+        edited(
+            "server.response.output_item.added.text",
+            when=f"response[{R}] == active and opened[{R}] == 0",
+        ),
+    ),
+    "early-item-is-of-a-turn": (
+        "early turn",
+        edited("server.input_audio_buffer.committed", {"entered": "entered"}),
+    ),
     "response-ends": ("text-reply", dropped("server.response.done")),
     "request-is-begun": ("text-reply", dropped("server.response.created.requested")),
     "requests-are-answered": ("text-reply", dropped("server.reads.response.create")),
@@ -487,6 +517,10 @@ FAULTS: Mapping[str, tuple[str, tuple[Rule, ...]]] = {
     "context-is-sent": ("updates", dropped("client.conversation.item.create")),
     "creation-is-answered": ("updates", dropped("server.conversation.item.added.created")),
     "added-is-done": ("vad-asks", dropped("server.conversation.item.done.user")),
+    "speech-is-announced": (
+        "unclosed",
+        dropped("server.input_audio_buffer.speech_started.unclosed"),
+    ),
     "turn-is-committed": ("vad-asks", dropped("server.input_audio_buffer.committed")),
     "turn-is-answered": ("vad-keeps-on", dropped("server.response.created.turn")),
     "turn-is-transcribed": (

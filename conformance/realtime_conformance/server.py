@@ -81,7 +81,7 @@ class ReferenceServer:
         """
         message = self.inbox.popleft() if rule.reads else None
         self._remember(rule, message)
-        arrange(self.machine, self.names, rule, message)
+        arrange(self.machine, self.names, rule, message, after)
         moment = Moment(self.machine, rule, before, after)
         said = template(moment)
         if said is None:

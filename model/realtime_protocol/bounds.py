@@ -146,6 +146,16 @@ NOTHING_BUT_AUDIO: Mapping[str, int] = {
     "LIMITS_EARLY": 0,  # rate_limits.updated follows response.created
     "PART_TEXT": 1,  # content_part.done says the text of a text message
     "SIDEBAND": 0,  # the audio goes another way, and its playout is told of
+    "REPLAYS": 0,  # items of an earlier session enter the conversation before session.updated
+    "EARLY_ITEM": 0,  # a spoken item is added behind speech_started
+    "INTERIMS": 0,  # a transcription has no deltas, and is completed again and again
+    "EARLY_RESPONSE": 0,  # the response of a turn may be created while the turn is heard
+    "CUT_UNCLOSED": 0,  # speech ends a response before it is announced, and nothing is closed
+    "TRANSCRIPT_FIRST": 0,  # an audio message closes its transcript, its part, and then its audio
+    "INDEXES": 1,  # items of one response are told apart by output_index
+    "CALLS_PLACED": 1,  # conversation.item.added of a call and of its output says what is before it
+    "CONTENTS": 1,  # events of a message and of arguments repeat its content and its index
+    "DETAILS": 1,  # status_details say why a response ended
 }
 
 MINIMA = {
@@ -160,7 +170,8 @@ SWITCHES = (
     "CLEARINGS",
     "CONVERSATION_CREATED", "SILENT_EXPIRY", "CANCEL_HITS_NEXT", "LATE_DELTAS", "ITEM_DONE",
     "USER_DONE", "CREATED_DONE", "LIMITS_EARLY", "PART_TEXT", "AUDIO_DELTAS", "SIDEBAND",
-    "RECORDED", "REPEATS",
+    "RECORDED", "REPEATS", "REPLAYS", "EARLY_ITEM", "INTERIMS", "EARLY_RESPONSE", "CUT_UNCLOSED",
+    "TRANSCRIPT_FIRST", "INDEXES", "CALLS_PLACED", "CONTENTS", "DETAILS",
 )  # fmt: skip
 """Bounds that only say whether there is something."""
 MAXIMA = {**dict.fromkeys(SWITCHES, 1), "DUPLICATES": 2}

@@ -38,8 +38,8 @@ FIELDS = (
     Field("truncates", "truncations sent of it", limit="TRUNCATES", over=("ITEMS",), budget=True),
     Field("deletes", "deletions sent of it", limit="DELETES", over=("ITEMS",), budget=True),
     Field("retrieves", "retrievals sent", limit="RETRIEVES", budget=True),
-    Field("created", "items that the client created because its context changed", limit="CREATES",
-          budget=True),
+    Field("created", "items that the client created because its context changed, and those of an "
+          "earlier session", limit="CREATES", budget=True),
     Field("context", "items that the app has put into the context and the client not sent",
           limit="CREATES"),
     Field("removal", "items that the app has taken out of the context and the client not deleted",
@@ -137,8 +137,8 @@ RULES = (
         permitted="item[m] == present and deletes[m] == 0",
         within=f"(m < OUTS and {FIRST_CUT} and cut[m // OUTPUTS] == 1 and played[m] == 0"
         " and kind[m] == audio)"
-        " or (m >= OUTS and removal > 0 and entry[m] == 0 and all(p >= m or p < OUTS or item[p] != present"
-        " or deletes[p] > 0 for p in ITEMS))",
+        " or (m >= OUTS and removal > 0 and entry[m] == 0"
+        " and all(p >= m or p < OUTS or item[p] != present or deletes[p] > 0 for p in ITEMS))",
     ),
     Rule(
         id="server.conversation.item.deleted",
@@ -288,6 +288,19 @@ RULES = (
         confidence="documented",
         when=f"{LIVE} and {FREE} and {PLACE_FITS} and {HAS_CALL}",
         then={"item[m]": "present", "entry[m]": "CREATED_DONE", "sent[m]": "0"},
+    ),
+    Rule(
+        id="server.conversation.item.added.replayed",
+        actor="server",
+        event="conversation.item.added",
+        over={"m": "ITEMS"},
+        why="One dialect puts items of an earlier session into the conversation, under new ids; "
+        "they take slots of items that the client could create.",
+        source="CAS xai_ws session_resumption_after_drop: 1 item on the second socket",
+        confidence="observed",
+        when=f"REPLAYS == 1 and {LIVE} and configured == 0 and MADE <= m and m < ANSWER"
+        " and created == m - MADE and created + CONTEXTS < CREATES",
+        then={"item[m]": "present", "created": "created + 1"},
     ),
     Rule(
         id="server.conversation.item.done.created",

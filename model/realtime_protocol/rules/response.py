@@ -12,7 +12,7 @@ Laws:
 """
 
 from realtime_protocol.rule import Confidence, Rule
-from realtime_protocol.rules.words import ACTIVE, CALM, LIVE
+from realtime_protocol.rules.words import ACTIVE, BARGED_NO_MORE, CALM, LIVE
 from realtime_protocol.state import Field
 
 R = "m // OUTPUTS"
@@ -50,10 +50,16 @@ CLOSES = (
     f" and (ending[{R}] not in (running, completed)"
     f" or ({WHOLE.format(m='m')} and {LATER_WHOLE}))"
 )
+WORDS_FIRST = "(TRANSCRIPT_FIRST == 1 and kind[m] == audio)"
+"""The transcript of a message is closed before its audio, and its part between the two."""
+PARTS_CLOSED = (
+    f"((output[m] == part_done and not {WORDS_FIRST}) or ({WORDS_FIRST} and output[m] == ended))"
+)
+"""The last event of a content part was sent."""
 TO_LIST = f"{OWN} and output[m] == opened and oob[{R}] == 0"
 """It is to be listed next, unless it was deleted."""
 TO_FINISH = (
-    f"ITEM_DONE == 1 and {OWN} and oob[{R}] == 0 and (output[m] == part_done"
+    f"ITEM_DONE == 1 and {OWN} and oob[{R}] == 0 and ({PARTS_CLOSED}"
     f" or (output[m] == content_done and kind[m] in (call, mcp)) or {CUT_EARLY})"
 )
 """It is to be said to be done next, unless it was deleted."""
@@ -94,6 +100,7 @@ FIELDS = (
             "audio_done",
             "content_done",
             "part_done",
+            "ended",
             "item_done",
             "closed",
         ),
@@ -137,6 +144,7 @@ def opens(
         source=source,
         confidence=confidence,
         when=f"{kind.upper()}_OUT == 1 and {when} and {OWN} and ending[{R}] == running"
+        f" and (early == 0 or oob[{R}] == 1)"
         f" and opened[{R}] == {O} and ({READY_NEXT})"
         f" and (LATER_OUTPUTS == 0 or {R} == 0 or {O} < LATER_OUTPUTS)",
         then={
@@ -181,6 +189,26 @@ RULES = (
         then={
             **NEW_RESPONSE,
             "turn": "none",
+            "ending[r]": "client_cancelled if kept == 1 else running",
+            "kept": "0",
+        },
+    ),
+    Rule(
+        id="server.response.created.early",
+        actor="server",
+        event="response.created",
+        over={"r": "RESPONSES"},
+        why="One dialect may create the response while it still hears the turn; no item is opened "
+        "before the commit.",
+        source="CAS-F xai_ws handle_barge_in: 2 of 2 turns; CAS xai_ws: not in the 1 turn there",
+        confidence="observed",
+        when=f"EARLY_RESPONSE == 1 and CREATE_RESPONSE == 1 and {LIVE} and turn == open"
+        f" and early == 0 and not {ACTIVE} and pending == 0 and begun == r"
+        " and (barged == 0 or turns < TURNS)",
+        then={
+            **NEW_RESPONSE,
+            **BARGED_NO_MORE,
+            "early": "1",
             "ending[r]": "client_cancelled if kept == 1 else running",
             "kept": "0",
         },
@@ -271,7 +299,7 @@ RULES = (
         "index.",
         source="SDK response_content_part_added_event.py, content_index",
         confidence="inferred",
-        when=f"{OWN} and output[m] == part_done and part[m] < PARTS and whole[m] == 1"
+        when=f"{OWN} and {PARTS_CLOSED} and part[m] < PARTS and whole[m] == 1"
         f" and ending[{R}] == running",
         then={"output[m]": "streaming", "part[m]": "part[m] + 1", "transcript[m]": "0",
               "text[m]": "0"},
@@ -341,8 +369,20 @@ RULES = (
         why="Sent when the audio is complete, and also when it is cut; no delta follows.",
         source="SDK response_audio_done_event.py; facts 2.1 shape 1, 2.2, 3.3a",
         confidence="documented",
-        when=f"{OWN} and output[m] == streaming and kind[m] == audio and {CLOSES}",
+        when=f"TRANSCRIPT_FIRST == 0 and {OWN} and output[m] == streaming and kind[m] == audio"
+        f" and {CLOSES}",
         then={"output[m]": "audio_done", **FIRST_DONE},
+    ),
+    Rule(
+        id="server.response.output_audio.done.last",
+        actor="server",
+        event="response.output_audio.done",
+        over={"m": "OUTS"},
+        why="One dialect ends the audio of a message behind its transcript and its part.",
+        source="CAS xai_ws and parity_ws, CAS-F xai_ws: 9 of 9 messages that were closed",
+        confidence="observed",
+        when=f"{OWN} and output[m] == part_done and {WORDS_FIRST}",
+        then={"output[m]": "ended"},
     ),
     Rule(
         id="server.response.output_audio_transcript.done",
@@ -352,8 +392,19 @@ RULES = (
         why="Follows output_audio.done in every recording.",
         source="SDK response_audio_transcript_done_event.py; facts 2.1 shape 1, 2.3",
         confidence="observed",
-        when=f"{OWN} and output[m] == audio_done",
+        when=f"TRANSCRIPT_FIRST == 0 and {OWN} and output[m] == audio_done",
         then={"output[m]": "content_done"},
+    ),
+    Rule(
+        id="server.response.output_audio_transcript.done.first",
+        actor="server",
+        event="response.output_audio_transcript.done",
+        over={"m": "OUTS"},
+        why="One dialect closes the transcript of a message before anything else of it.",
+        source="CAS xai_ws and parity_ws, CAS-F xai_ws: 9 of 9 messages that were closed",
+        confidence="observed",
+        when=f"{OWN} and output[m] == streaming and {WORDS_FIRST} and {CLOSES}",
+        then={"output[m]": "content_done", **FIRST_DONE},
     ),
     Rule(
         id="server.response.output_text.done",
@@ -421,7 +472,7 @@ RULES = (
         source="SDK response_output_item_done_event.py; facts 2.2, 2.3",
         confidence="documented",
         when=f"{OWN} and (output[m] == item_done or ((oob[{R}] == 1 or ITEM_DONE == 0) and"
-        " (output[m] == part_done or (output[m] == content_done and kind[m] in (call, mcp))"
+        f" ({PARTS_CLOSED} or (output[m] == content_done and kind[m] in (call, mcp))"
         f" or {CUT_EARLY})))",
         then={"output[m]": "closed"},
     ),
