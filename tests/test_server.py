@@ -25,10 +25,10 @@ import pytest
 from realtime_conformance.server import (
     ARGUMENTS,
     ReferenceServer,
-    encoded_audio,
     piece_of,
     to_beta,
 )
+from realtime_conformance.sound import encoded
 from realtime_protocol.assumptions import ASSUMPTIONS, assumed
 from realtime_protocol.bounds import (
     BRIEF,
@@ -1247,7 +1247,7 @@ def test_a_turn_that_the_client_commits_has_another_id_than_announced() -> None:
 def test_one_delta_is_as_long_as_the_bounds_say() -> None:
     """A delta of DELTA units of 100 ms is 24,000 samples of 16 bit a second."""
     for delta in (1, 3):
-        assert len(base64.b64decode(encoded_audio(delta))) == delta * 4_800
+        assert len(base64.b64decode(encoded(0, 0, delta))) == delta * 4_800
     for case in ("audio-reply", "pause"):
         found = explored(case)
         way = found.way("server.response.output_audio.delta")

@@ -427,6 +427,8 @@ class _Run:
     def _explained(self, doing: Doing) -> tuple[Step | None, int]:
         """The rule that explains an act of the client, if one does, and the slot that it names."""
         machine, state, names = self.machine, self.state, self.server.names
+        if doing.delta is not None:
+            return self._captured(*doing.delta)
         if doing.message is None:
             slot = names.slot("call", doing.call) or 0
             return machine.match(state, doing.act, slot, 0), slot
@@ -437,6 +439,14 @@ class _Run:
             if step is not None:
                 return step, slot
         return None, slot
+
+    def _captured(self, item: int, number: int) -> tuple[Step | None, int]:
+        """The rule that lets the client hand over a delta now: the next one of its message."""
+        machine, state = self.machine, self.state
+        known = 0 <= item < machine.bounds["OUTS"]
+        if not known or machine.value(state, f"captured[{item}]") != number:
+            return None, max(item, 0)
+        return machine.match(state, "capture", item, 0), item
 
     def _record(
         self,

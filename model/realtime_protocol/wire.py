@@ -109,7 +109,10 @@ class Metadata:
 
 @attrs.frozen
 class Sound:
-    """So many deltas' worth of audio."""
+    """The audio of delta `number` of an item."""
+
+    item: int
+    number: int
 
 
 @attrs.frozen
@@ -436,7 +439,8 @@ def _text_done(key: str) -> Callable[[Moment], Wire]:
 
 
 def _sound(moment: Moment) -> Wire:
-    return {**_in_part(moment), "delta": Sound()}
+    m = moment.at["m"]
+    return {**_in_part(moment), "delta": Sound(m, moment.value("audio", m) - 1)}
 
 
 def _arguments_delta(moment: Moment) -> Wire:

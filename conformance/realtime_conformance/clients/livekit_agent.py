@@ -49,7 +49,7 @@ class SpeakerOutput(io.AudioOutput):
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         """The client hands over one frame."""
         await super().capture_frame(frame)
-        self._speaker.capture(frame.samples_per_channel)
+        self._speaker.capture(bytes(frame.data))
 
     def flush(self) -> None:
         """The client marks the end of a segment."""

@@ -319,7 +319,7 @@ class LivekitSession:
         reading = self._do(message.read())
         async for frame in message.source.audio_stream:
             if not message.reply.cut and not self._seams.muted:
-                self._give(message, frame.samples_per_channel)
+                self._give(message, bytes(frame.data))
         await reading
         if not message.sounds:
             await self._correct(message)
@@ -328,13 +328,13 @@ class LivekitSession:
             self._speaker.flush()
         await message.ended.wait()
 
-    def _give(self, message: Message, samples: int) -> None:
+    def _give(self, message: Message, pcm: bytes) -> None:
         """Hand audio of a message to the speaker."""
         if not message.sounds:
             message.begin()
             self._playing = message
             self._do(self._settle(message))
-        self._speaker.capture(samples)
+        self._speaker.capture(pcm)
 
     async def _settle(self, message: Message) -> None:
         """Correct a message as soon as the speaker has said how much of it was heard."""
