@@ -362,11 +362,20 @@ async def _really(acts: Sequence[Act], make_client: Callable[[Seams], Client]) -
         for act in acts:
             await asyncio.sleep(max(act.at - now, 0.0))
             now = max(act.at, now)
+            await _begun(act, stage)
             replay.do(act)
             if act.rests:
                 await _quiet(stage)
         await asyncio.wait([stage.close()])
     return Replayed(tuple(replay.sent), time.perf_counter() - began)
+
+
+async def _begun(act: Act, stage: Stage) -> None:
+    """Wait until there is a handshake to decide about, or a connection to say something on."""
+    while act.name in ("open", "refuse") and not stage.line.gate:
+        await asyncio.sleep(QUIET_SECONDS)
+    while act.kind == "deliver" and stage.line.socket is None:
+        await asyncio.sleep(QUIET_SECONDS)
 
 
 async def _quiet(stage: Stage) -> None:
