@@ -17,16 +17,17 @@ from realtime_conformance.pool import (
     WorkerRefused,
     without,
 )
+from realtime_conformance.scenario import TICK
 
 SETUP = Setup(client="stub", profile="quick", scope="audio-reply")
 
 STUB = """
-    import json, os, sys, time
+    import json, os, struct, sys, time
     setup = json.loads(sys.stdin.readline())
     print(json.dumps({"packages": {}, "python": "x"}), flush=True)
 
     def begin(given):
-        data = bytes([1, 0, len(given), 0, len(given), *given])
+        data = struct.pack(f"=3I{len(given)}I", 1, len(given), len(given), *given)
         with open(setup["box"], "r+b") as box:
             box.write(data)
 
@@ -160,8 +161,8 @@ def test_a_recorder_keeps_what_a_run_was_begun_with():
         assert box.read() is None
         recorder = Recorder(box.path)
         recorder.begin((3, 1, 2))
-        recorder.take(9)
-        assert box.read() == Begun((3, 1, 2), (3, 1, 2, 9))
+        recorder.take(9 + 11 * TICK)
+        assert box.read() == Begun((3, 1, 2), (3, 1, 2, 9 + 11 * TICK))
         recorder.begin(())
         assert box.read() == Begun((), ())
     finally:

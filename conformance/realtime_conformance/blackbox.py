@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import mmap
 import os
+import struct
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,9 +19,11 @@ import attrs
 
 Choices = tuple[int, ...]
 
-HEAD = 5
-"""One byte that says whether a run was begun, and twice two for the numbers of choices."""
-SIZE = 8192
+NUMBERS = struct.Struct("=I")
+"""How a number is written: the file is read by the machine that wrote it."""
+HEAD = 3
+"""Numbers ahead of the choices: whether a run was begun, how many it was given, how many it has."""
+SIZE = 16384
 
 
 class Recorder:
@@ -34,19 +37,20 @@ class Recorder:
     def begin(self, choices: Sequence[int]) -> None:
         """A run begins with `choices`."""
         self._length = len(choices)
-        self._memory[HEAD : HEAD + self._length] = bytes(choices)
-        self._memory[1:3] = self._length.to_bytes(2, "big")
-        self._note()
-        self._memory[0] = 1
+        for place, choice in enumerate(choices, HEAD):
+            self._write(place, choice)
+        self._write(1, self._length)
+        self._write(2, self._length)
+        self._write(0, 1)
 
     def take(self, choice: int) -> None:
         """The run takes a choice of its own."""
-        self._memory[HEAD + self._length] = choice
+        self._write(HEAD + self._length, choice)
         self._length += 1
-        self._note()
+        self._write(2, self._length)
 
-    def _note(self) -> None:
-        self._memory[3:HEAD] = self._length.to_bytes(2, "big")
+    def _write(self, place: int, number: int) -> None:
+        NUMBERS.pack_into(self._memory, place * NUMBERS.size, number)
 
 
 class Unrecorded:
@@ -80,12 +84,9 @@ class Box:
 
     def read(self) -> Begun | None:
         """The last run, or None if there was none."""
-        data = Path(self.path).read_bytes()
-        if not data[0]:
-            return None
-        given, length = int.from_bytes(data[1:3], "big"), int.from_bytes(data[3:HEAD], "big")
-        choices = tuple(data[HEAD : HEAD + length])
-        return Begun(choices[:given], choices)
+        numbers = [number for (number,) in NUMBERS.iter_unpack(Path(self.path).read_bytes())]
+        begun, given, length, *choices = numbers
+        return Begun(tuple(choices[:given]), tuple(choices[:length])) if begun else None
 
     def remove(self) -> None:
         """Take the file away."""

@@ -57,7 +57,8 @@ class Ledger:
 
     def enter(self, choices: Sequence[int]) -> None:
         """Note a run."""
-        self.paths.add(blake2b(bytes(choices), digest_size=8).hexdigest())
+        text = ",".join(map(str, choices))
+        self.paths.add(blake2b(text.encode(), digest_size=8).hexdigest())
 
     def follow(self, first: Edge, second: Edge) -> None:
         """Note that one step came right after another."""

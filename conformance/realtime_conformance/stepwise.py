@@ -9,8 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
+
 from realtime_conformance.blackbox import Recorder, Unrecorded
 from realtime_conformance.runner import BadChoice, Bench, Offer, Outcome
+from realtime_conformance.scenario import TICK
 
 
 class Stepwise:
@@ -52,20 +55,21 @@ class Stepwise:
 
     def _take(self, choice: int) -> None:
         options = self.node.options
-        if choice >= len(options):
+        ticks, position = divmod(choice, TICK)
+        if position >= len(options):
             names = [self._rules[option.rule].id for option in options]
-            raise BadChoice(f"choice {choice}, but there are {len(options)}: {', '.join(names)}")
+            raise BadChoice(f"choice {position}, but there are {len(options)}: {', '.join(names)}")
         self.so_far = self._live.take(choice)
         entries = self.so_far.history.entries
         steps = [entry.step for entry in entries[self._entries :]]
         self._entries = len(entries)
         acts = [step.rule for step in steps if step is not None]
         self.reaction = tuple(number for number in acts if self._rules[number].is_client)
-        settled = not options[choice].burst
+        settled = not (options[position].burst or ticks)
         self.node = Offer(entries[-1].after, self._live.options(), None, settled)
 
     def finish(self) -> Outcome:
         """Take the fresh turn, close the session and return the whole run."""
         ended = self.ended
         outcome = self._live.finish()
-        return outcome if ended else Outcome([*outcome.offers, self.node], outcome.history)
+        return outcome if ended else attrs.evolve(outcome, offers=[*outcome.offers, self.node])
