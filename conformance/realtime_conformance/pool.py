@@ -18,6 +18,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
@@ -117,6 +118,43 @@ def without(request: Json, begun: Begun | None) -> Json | None:
     return None
 
 
+class _Watchdog:
+    """Ends a process that says nothing for too long.
+
+    One thread for all questions: to start one for each would take longer than most answers do.
+    """
+
+    def __init__(self, kill: Callable[[], None]) -> None:
+        self.bit = False
+        """Whether it has ended the process."""
+        self._kill = kill
+        self._until: float | None = None
+        self._ended = threading.Event()
+        self._looks = min(SILENCE_SECONDS / 10, 1.0)
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    @contextlib.contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch for as long as an answer is waited for."""
+        self._until = time.monotonic() + SILENCE_SECONDS
+        try:
+            yield
+        finally:
+            self._until = None
+
+    def end(self) -> None:
+        """Watch no more."""
+        self._ended.set()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(self._looks):
+            until = self._until
+            if until is not None and time.monotonic() > until:
+                self.bit = True
+                self._kill()
+                return
+
+
 class _Process:
     """One worker process."""
 
@@ -135,6 +173,7 @@ class _Process:
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
+        self._watchdog = _Watchdog(self._process.kill)
         try:
             self._send({**attrs.asdict(setup), "box": self._box.path})
             self.hello = self._receive("its setup")
@@ -160,6 +199,7 @@ class _Process:
                     stream.close()
         self._process.kill()
         self._process.wait()
+        self._watchdog.end()
         self._box.remove()
 
     def _send(self, request: Json) -> None:
@@ -171,28 +211,27 @@ class _Process:
 
     def _receive(self, doing: str) -> Json:
         assert self._process.stdout is not None
-        watchdog = threading.Timer(SILENCE_SECONDS, self._process.kill)
-        watchdog.daemon = True
-        watchdog.start()
         try:
-            line = self._process.stdout.readline()
+            with self._watchdog.watching():
+                line = self._process.stdout.readline()
         except ValueError:  # the stream was closed: the pool is being ended
             line = ""
-        finally:
-            hung = not watchdog.is_alive()
-            watchdog.cancel()
         if not line:
-            raise self._obituary(doing, hung)
+            raise self._obituary(doing)
         reply: Json = json.loads(line)
         if "refused" in reply:
             raise WorkerRefused(reply["refused"])
         return reply
 
-    def _obituary(self, doing: str, hung: bool) -> WorkerLost:
+    def _obituary(self, doing: str) -> WorkerLost:
         code = self._process.wait()
         # its last words may still be on their way; a child of its own can hold the stream open
         self._listener.join(LAST_WORDS_SECONDS)
-        how = f"said nothing for {SILENCE_SECONDS:.0f} s" if hung else f"ended with code {code}"
+        how = (
+            f"said nothing for {SILENCE_SECONDS:.0f} s"
+            if self._watchdog.bit
+            else f"ended with code {code}"
+        )
         last = self._errors[-1] if self._errors else "nothing on standard error"
         text = f"a worker {how} while doing {doing}: {last}"
         return WorkerLost(text, f"{how}: {last}", self._box.read())
