@@ -25,6 +25,8 @@ import attrs
 
 Json = dict[str, Any]
 Choices = tuple[int, ...]
+WantedStep = tuple[int, bool]
+"""The number of a rule, and whether the next event comes right behind it."""
 
 LAST_WORDS_SECONDS = 5.0
 """How long the end of a worker's standard error is waited for."""
@@ -212,6 +214,14 @@ class Pool:
     def show(self, choices: Choices) -> Json:
         """Make one run and return its timeline and its trace."""
         return self._ask({"show": choices})[1]
+
+    def trail(self, choices: Choices) -> Json:
+        """Make one run and return the steps that it took; see `trail`."""
+        return self._ask({"trail": choices})[1]
+
+    def follow(self, wanted: Sequence[WantedStep]) -> Json:
+        """Make one run that takes the wanted steps where they are offered; as `trail`."""
+        return self._ask({"follow": wanted})[1]
 
     def begin(self) -> Json:
         """Begin a run that is chosen step by step, on the first worker; returns its node."""

@@ -11,7 +11,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import attrs
 
@@ -87,6 +87,15 @@ def first(state: State, options: tuple[Option, ...], calm: list[int]) -> int:  #
     return calm[0]
 
 
+def calm_among(machine: Machine, options: Sequence[Option]) -> list[int]:
+    """Positions of the options that let the reply go on, settled."""
+    return [
+        position
+        for position, option in enumerate(options)
+        if not option.burst and not machine.rules[option.rule].disturbs
+    ]
+
+
 @attrs.define
 class Outcome:
     """One run: what was offered, what was chosen, and what happened."""
@@ -118,17 +127,92 @@ class Bench:
             BadChoice: a choice that its node does not offer.
             NoConnection: the client does not open its connection.
         """
+        return self._made(_Given(choices, prefer or first))
+
+    def follow(self, wanted: Sequence[Option]) -> Outcome:
+        """Make one run that takes the wanted steps, in their order, wherever they are offered.
+
+        At each node the next wanted step that is offered is taken, and those before it that are
+        not are skipped for good; a step of the same clause in another slot will do. Where nothing
+        wanted is offered the run goes on as without wishes.
+
+        Raises:
+            NoConnection: the client does not open its connection.
+        """
+        return self._made(_Wanted(self.machine, wanted))
+
+    def _made(self, choose: Chooser) -> Outcome:
         witness = Witness()
         with witness:
-            outcome = run_virtual(
-                lambda loop: _Run(self, loop, witness).make(choices, prefer or first)
-            )
+            outcome = run_virtual(lambda loop: _Run(self, loop, witness).make(choose))
             witness.settle_up(outcome.history)
         return outcome
 
     def live(self) -> LiveRun:
         """A run that is chosen step by step."""
         return LiveRun(self)
+
+
+class Chooser(Protocol):
+    """Chooses the steps of one run, node by node."""
+
+    def __call__(self, run: _Run, options: tuple[Option, ...]) -> int | None:
+        """The position of the step to take at the node where `run` stands; None ends the run."""
+
+
+class _Given:
+    """Takes the choices that are given, and goes on as a preference says."""
+
+    def __init__(self, choices: Sequence[int], prefer: Preference) -> None:
+        self._choices = choices
+        self._prefer = prefer
+
+    def __call__(self, run: _Run, options: tuple[Option, ...]) -> int | None:
+        """The next choice.
+
+        Raises:
+            BadChoice: the node does not offer it.
+        """
+        position = len(run.offers)
+        if position >= len(self._choices):
+            calm = calm_among(run.machine, options)
+            return self._prefer(run.state, options, calm) if calm else None
+        if self._choices[position] >= len(options):
+            names = [run.machine.rules[option.rule].id for option in options]
+            raise BadChoice(
+                f"choice {self._choices[position]} at step {position}, but there are "
+                f"{len(options)}: {', '.join(names)}"
+            )
+        return self._choices[position]
+
+
+class _Wanted:
+    """Takes wanted steps in their order, and skips those that are not offered."""
+
+    def __init__(self, machine: Machine, wanted: Sequence[Option]) -> None:
+        self._rules = machine.rules
+        self._wanted = wanted
+        self._next = 0
+
+    def __call__(self, run: _Run, options: tuple[Option, ...]) -> int | None:
+        """The next wanted step that is offered, else the first calm one."""
+        while self._next < len(self._wanted):
+            position = self._position(self._wanted[self._next], options)
+            self._next += 1
+            if position is not None:
+                return position
+        return next(iter(calm_among(run.machine, options)), None)
+
+    def _position(self, wanted: Option, options: tuple[Option, ...]) -> int | None:
+        if wanted in options:
+            return options.index(wanted)
+        # what was the second of its kind is the first once that is left out
+        clause = self._clause(wanted)
+        alike = (n for n, option in enumerate(options) if self._clause(option) == clause)
+        return next(alike, None)
+
+    def _clause(self, option: Option) -> tuple[str, bool]:
+        return self._rules[option.rule].id, option.burst
 
 
 class LiveRun:
@@ -194,10 +278,10 @@ class _Run:
         loop.set_exception_handler(witness.loop_exception)
         witness.position = lambda: len(self.history.entries)
 
-    async def make(self, choices: Sequence[int], prefer: Preference) -> Outcome:
+    async def make(self, choose: Chooser) -> Outcome:
         """The whole run."""
         await self.begin()
-        await self.guard(self._main(choices, prefer))
+        await self.guard(self._main(choose))
         await self.guard(self.finish())
         return self.outcome()
 
@@ -246,10 +330,10 @@ class _Run:
         """What was offered and what happened so far."""
         return Outcome(self.offers, self.history)
 
-    async def _main(self, choices: Sequence[int], prefer: Preference) -> None:
+    async def _main(self, choose: Chooser) -> None:
         while not self.history.stopped:
             options = self.options()
-            taken = self._choose(options, choices, prefer)
+            taken = choose(self, options)
             if taken is None:
                 self.offers.append(Offer(self.state, options, None, not self.in_burst))
                 return
@@ -287,24 +371,6 @@ class _Run:
         """Whether another server event can come right behind this one."""
         after = self.machine.after(self.state, Step(number))
         return any(self._delivers(following) for following in self.machine.environment(after))
-
-    def _choose(
-        self, options: tuple[Option, ...], choices: Sequence[int], prefer: Preference
-    ) -> int | None:
-        position = len(self.offers)
-        if position < len(choices):
-            if choices[position] >= len(options):
-                names = [self.machine.rules[option.rule].id for option in options]
-                raise BadChoice(
-                    f"choice {choices[position]} at step {position}, but there are "
-                    f"{len(options)}: {', '.join(names)}"
-                )
-            return choices[position]
-        calm = [n for n, option in enumerate(options) if self._lets_go_on(option)]
-        return prefer(self.state, options, calm) if calm else None
-
-    def _lets_go_on(self, option: Option) -> bool:
-        return not option.burst and not self.machine.rules[option.rule].disturbs
 
     async def _take(self, number: int, burst: bool = False) -> None:
         rule = self.machine.rules[number]

@@ -25,9 +25,10 @@ from realtime_conformance.checks import CHECKS
 from realtime_conformance.clients.interface import MissingSeam
 from realtime_conformance.clients.registry import UnknownClient, load
 from realtime_conformance.evidence import HarnessFault
-from realtime_conformance.runner import BadChoice, Bench, LiveRun, NoConnection, Outcome
+from realtime_conformance.runner import BadChoice, Bench, LiveRun, NoConnection, Option, Outcome
 from realtime_conformance.scenario import scope_of
 from realtime_conformance.timeline import render
+from realtime_conformance.trail import trail
 
 REFUSALS = (UnknownClient, MissingSeam, NoConnection, BadChoice, HarnessFault)
 
@@ -64,6 +65,15 @@ class Worker:
         """Make one run and render it."""
         return render(self.bench.run(request["show"]))
 
+    def trail(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make one run and say which steps it took."""
+        return trail(self.bench.run(request["trail"]))
+
+    def follow(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make one run that takes the wanted steps where they are offered; as `trail`."""
+        wanted = [Option(rule, burst) for rule, burst in request["follow"]]
+        return trail(self.bench.follow(wanted))
+
     def live(self, request: dict[str, Any]) -> dict[str, Any]:
         """Begin, go on with, or finish a run that is chosen step by step."""
         if request["live"] == "begin":
@@ -86,7 +96,14 @@ def findings(outcome: Outcome) -> list[tuple[str, str, str, str]]:
 
 
 def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
-    kinds = {"show": worker.show, "live": worker.live, "tails": worker.tails, "runs": worker.runs}
+    kinds = {
+        "show": worker.show,
+        "trail": worker.trail,
+        "follow": worker.follow,
+        "live": worker.live,
+        "tails": worker.tails,
+        "runs": worker.runs,
+    }
     return next(serve for kind, serve in kinds.items() if kind in request)(request)
 
 
