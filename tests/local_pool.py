@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from realtime_conformance.batch import Batch
-from realtime_conformance.runner import Bench
+from realtime_conformance.runner import Bench, Option
+from realtime_conformance.timeline import render
+from realtime_conformance.trail import trail
 
 
 class LocalPool:
@@ -14,6 +16,7 @@ class LocalPool:
 
     def __init__(self, bench: Bench) -> None:
         self._batch = Batch(bench)
+        self._bench = bench
 
     def make(self, batches: Sequence[Sequence[tuple[int, ...]]]) -> Iterator[tuple[int, Any]]:
         """Make batches of runs."""
@@ -24,3 +27,15 @@ class LocalPool:
         """Explore the tails of interruption points."""
         for point in points:
             yield 0, self._batch.tails(point, budget)
+
+    def trail(self, choices: tuple[int, ...]) -> Any:
+        """Make one run by its choices, as shrinking sees it."""
+        return trail(self._bench.run(choices))
+
+    def follow(self, wanted: Sequence[tuple[int, bool]]) -> Any:
+        """Make one run that takes the wanted steps where they are offered."""
+        return trail(self._bench.follow([Option(*step) for step in wanted]))
+
+    def show(self, choices: tuple[int, ...]) -> Any:
+        """Make one run and render it."""
+        return render(self._bench.run(choices))

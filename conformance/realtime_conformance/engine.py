@@ -5,6 +5,7 @@ Laws:
   bounds alone.
 - A run fails if something new is violated, something known is gone, a check never spoke, or the
   coverage that the profile promises was not reached; every reason is said.
+- The shortest run of each violation is shrunk until no step of it can be left out.
 - Every finding is made twice more before it is reported, and both traces must be equal.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -22,8 +24,9 @@ from realtime_conformance.checks import CHECKS
 from realtime_conformance.checks.interface import Check
 from realtime_conformance.explorer import Explorer, Found
 from realtime_conformance.ledger import Ledger
-from realtime_conformance.pool import Interpreter, Pool, Setup
+from realtime_conformance.pool import Choices, Interpreter, Pool, Setup
 from realtime_conformance.scenario import Scenario, scope_of
+from realtime_conformance.shrink import Shrunk, difference, shrink
 from realtime_protocol.bounds import PROFILES, Scope, below
 from realtime_protocol.graph import enumerate_graph
 from realtime_protocol.machine import Machine
@@ -64,10 +67,10 @@ class Plan:
         names = self.scopes or PROFILES[self.profile].scopes
         return [scope_of(self.profile, name, self.changes) for name in names]
 
-    def scenario(self, found: Found, scope: str) -> Scenario:
-        """The shortest run that shows a finding."""
+    def scenario(self, choices: Choices, scope: str) -> Scenario:
+        """A run of the plan."""
         changes = tuple(sorted(self.changes.items()))
-        return Scenario(self.client, self.profile, scope, changes, self.bursts, found.choices)
+        return Scenario(self.client, self.profile, scope, changes, self.bursts, choices)
 
 
 def conduct(plan: Plan, progress: Progress = silent) -> Json:
@@ -96,10 +99,9 @@ class _Explored:
         self.explorer = Explorer(ledger, self.profile.cover, plan.limit, self.profile.tail_runs)
         self.hello: Json = {}
         self.findings: list[Json] = []
-        self.unstable: list[str] = []
 
     def explore(self, progress: Progress) -> None:
-        """Make all runs, then make the shortest of each finding again, twice."""
+        """Make all runs, then shrink those of the violations, and make each result twice."""
         plan = self.plan
         setup = Setup(
             client=plan.client,
@@ -111,14 +113,16 @@ class _Explored:
         with Pool(setup, plan.jobs, plan.interpreter) as pool:
             self.hello = pool.hello
             self.explorer.explore(pool, lambda done, left: progress(self.scope.name, done, left))
-            for found in sorted(self.explorer.found.values(), key=lambda found: found.rank):
-                self.findings.append(self._finding(found, pool))
+            found = sorted(self.explorer.found.values(), key=lambda found: found.rank)
+            # each is shrunk on its own, so the number of jobs changes nothing but the time
+            with ThreadPoolExecutor(plan.jobs) as threads:
+                self.findings = list(threads.map(lambda one: self._finding(one, pool), found))
 
     def _finding(self, found: Found, pool: Pool) -> Json:
-        scenario = self.plan.scenario(found, self.scope.name).id(self.machine.digest)
-        first, second = pool.show(found.choices), pool.show(found.choices)
-        if first["digest"] != second["digest"] or found.fingerprint not in first["fingerprints"]:
-            self.unstable.append(scenario)
+        shrunk = Shrunk(found.choices)
+        if found.verdict == "violation":
+            shrunk = shrink(pool, found.choices, found.fingerprint)
+        first, second = pool.show(shrunk.choices), pool.show(shrunk.choices)
         known = self.plan.known.get(found.fingerprint)
         return {
             "check": found.check,
@@ -127,9 +131,12 @@ class _Explored:
             "clause": found.clause,
             "enabled_by": list(found.enabled_by),
             "count": found.count,
-            "text": found.text,
+            "text": first["fingerprints"].get(found.fingerprint, found.text),
             "known": known.reason if known else None,
-            "scenario": scenario,
+            "scenario": self.plan.scenario(shrunk.choices, self.scope.name).id(self.machine.digest),
+            "left_out": shrunk.left_out,
+            "minimal": shrunk.minimal,
+            "unstable": _unstable(found.fingerprint, first, second),
             "trace_digest": first["digest"],
             "timeline": first["timeline"],
         }
@@ -146,6 +153,18 @@ class _Explored:
             "tails_left": self.explorer.tails_left,
             **self.explorer.ledger.summary(),
         }
+
+
+def _unstable(fingerprint: str, first: Json, second: Json) -> str:
+    """In what the two last runs of a finding fall short of showing it alike; empty if they do not.
+
+    What differs is nondeterminism of the client or of the harness.
+    """
+    differs = difference(first["trace"], second["trace"])
+    if differs:
+        return f"the client or the harness is not deterministic: {differs}"
+    shown = list(first["fingerprints"])
+    return "" if fingerprint in shown else f"expected {fingerprint}, got {shown or 'no finding'}"
 
 
 def _report(plan: Plan, explored: Sequence[_Explored], seconds: float) -> Json:
@@ -169,7 +188,11 @@ def _report(plan: Plan, explored: Sequence[_Explored], seconds: float) -> Json:
             {"fingerprint": issue.fingerprint, "reason": issue.reason}
             for issue in baseline.gone(plan.known, plan.profile, violations(findings))
         ],
-        "unstable": [scenario for part in explored for scenario in part.unstable],
+        "unstable": [
+            f"{finding['scenario']}: {finding['unstable']}"
+            for finding in findings
+            if finding["unstable"]
+        ],
         "seconds": round(seconds, 1),
     }
     report["reasons"] = _reasons(report)
@@ -222,7 +245,7 @@ def _reasons(report: Json) -> list[str]:
         # a single scope may hold nothing that a check speaks of; the profile must
         if check["verdict"] == "vacuous" and report["whole_profile"]
     ]
-    reasons += [f"not the same when made again: {scenario}" for scenario in report["unstable"]]
+    reasons += [f"not the same when made again: {repeat}" for repeat in report["unstable"]]
     for scope in report["scopes"]:
         reasons += _uncovered(scope)
     return reasons
