@@ -115,7 +115,7 @@ class Replayed:
 
 def sent_types(history: History) -> list[str]:
     """The types of the messages that the client sent in the recorded run, in order."""
-    return [entry.act for entry in history.entries if _is_message(entry)]
+    return [entry.act for entry in history.entries if is_message(entry)]
 
 
 def acts_of(history: History) -> tuple[Act, ...]:
@@ -128,24 +128,30 @@ def acts_of(history: History) -> tuple[Act, ...]:
         raise NotReplayable(f"expected a run that came to its end, got: {history.hang}")
     if history.fresh_tried and not history.stopped and not history.fresh_done:
         raise NotReplayable("expected a run whose fresh turn ended, got one that waited in vain")
+    acts = acts_until(history, len(history.entries))
+    # the newest act may be one that takes time
+    ends = [act.at + act.seconds for act in acts]
+    return (*acts, Act("close", max(ends, default=0.0)))
+
+
+def acts_until(history: History, end: int) -> tuple[Act, ...]:
+    """The acts of the environment in the first `end` entries of a run, finished or not."""
     steps = _playout_steps(history.machine.bounds)
     names: dict[str, Echo] = {}
     acts = [Act("start", 0.0, setting=setting_of(history.machine.bounds))]
     messages, opened = 0, 0.0
-    for entry in history.entries:
-        if _is_message(entry):
+    for entry in history.entries[:end]:
+        if is_message(entry):
             for path, name in _made_up(entry.message):
                 names.setdefault(name, Echo(name, messages, path))
             messages += 1
         elif entry.rule is not None and not entry.rule.is_client:
             opened = entry.time if entry.act == "open" else opened
             acts += _acts(entry, steps[entry.phase], opened, names)
-    # the newest act may be one that takes time
-    ends = [act.at + act.seconds for act in acts]
-    return (*acts, Act("close", max(ends, default=0.0)))
+    return tuple(acts)
 
 
-def _is_message(entry: Entry) -> bool:
+def is_message(entry: Entry) -> bool:
     """Whether the client put a message on the wire, one that no rule explains included."""
     by_client = entry.rule is None or entry.rule.is_client
     return by_client and entry.message is not None

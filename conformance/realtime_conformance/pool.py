@@ -223,6 +223,10 @@ class Pool:
         """Make one run that takes the wanted steps where they are offered; as `trail`."""
         return self._ask({"follow": wanted})[1]
 
+    def outline(self, choices: Choices, check: str = "") -> Json:
+        """Make one run and return what a reproduction of its violation needs; see `outline`."""
+        return self._ask({"outline": choices, "check": check})[1]
+
     def begin(self) -> Json:
         """Begin a run that is chosen step by step, on the first worker; returns its node."""
         return self._workers[0].ask({"live": "begin"})

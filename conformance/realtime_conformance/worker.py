@@ -25,12 +25,13 @@ from realtime_conformance.checks import CHECKS
 from realtime_conformance.clients.interface import MissingSeam
 from realtime_conformance.clients.registry import UnknownClient, load
 from realtime_conformance.evidence import HarnessFault
+from realtime_conformance.outline import NotShown, outline
 from realtime_conformance.runner import BadChoice, Bench, LiveRun, NoConnection, Option, Outcome
 from realtime_conformance.scenario import scope_of
 from realtime_conformance.timeline import render
 from realtime_conformance.trail import trail
 
-REFUSALS = (UnknownClient, MissingSeam, NoConnection, BadChoice, HarnessFault)
+REFUSALS = (UnknownClient, MissingSeam, NoConnection, BadChoice, HarnessFault, NotShown)
 
 
 def packages() -> dict[str, str]:
@@ -74,6 +75,10 @@ class Worker:
         wanted = [Option(rule, burst) for rule, burst in request["follow"]]
         return trail(self.bench.follow(wanted))
 
+    def outline(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make one run and tell what a reproduction of its violation needs."""
+        return outline(self.bench.run(request["outline"]), request["check"])
+
     def live(self, request: dict[str, Any]) -> dict[str, Any]:
         """Begin, go on with, or finish a run that is chosen step by step."""
         if request["live"] == "begin":
@@ -100,6 +105,7 @@ def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
         "show": worker.show,
         "trail": worker.trail,
         "follow": worker.follow,
+        "outline": worker.outline,
         "live": worker.live,
         "tails": worker.tails,
         "runs": worker.runs,
