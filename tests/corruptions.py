@@ -525,9 +525,17 @@ def _transcription(story: Story, one: int, other: int) -> bool:
     if story.item[one] != story.item[other]:
         return True
     if story.assumes("transcription_repeats"):
-        return about not in (STARTED, ADDED)
+        interim = _is_so_far(story.line(one))
+        fixed = (STARTED, ADDED) if interim else (STARTED, ADDED, STOPPED, COMMITTED)
+        again = about.startswith(TRANSCRIPTION)
+        return about not in fixed and (not again or interim == _is_so_far(story.line(other)))
     streamed = kind.endswith(".delta") and story.is_spoken(one)
     return about in (ADDED, DONE) or (streamed and about in (STOPPED, COMMITTED))
+
+
+def _is_so_far(line: Line) -> bool:
+    """Whether a transcription says that it is not final, as one dialect does."""
+    return line.type.startswith(TRANSCRIPTION) and line.event.get("status") == "in_progress"
 
 
 def _next_item(story: Story, one: int, other: int) -> bool:
@@ -733,16 +741,8 @@ def _is_named_once(made: Corruption) -> bool:
         return False
     if not made.fresh or made.old is None:
         return False
-    story = made.story
     others = (line for at, line in enumerate(made.original.lines) if at != made.at)
-    return not any(made.old in _mentions(story, line.event) for line in others)
-
-
-def _mentions(story: Story, event: Event) -> frozenset[str]:
-    """What an event names; a place that the dialect makes nothing of is no evidence."""
-    if story.assumes("previous_item_id_unreliable"):
-        event = {**event, "previous_item_id": None}
-    return named(event)
+    return not any(made.old in named(line.event) for line in others)
 
 
 def _is_audio_delta(made: Corruption) -> bool:
@@ -839,7 +839,11 @@ def _is_other_turn(made: Corruption) -> bool:
     if made.field != "item_id" or not any(at is not None and at < made.at for at in heard):
         return False
     lines = [line for line in made.recording.server if line.type.startswith(TRANSCRIPTION)]
-    ends = [line.event["item_id"] for line in lines if not line.type.endswith(".delta")]
+    ends = [
+        line.event["item_id"]
+        for line in lines
+        if not line.type.endswith(".delta") and not _is_so_far(line)
+    ]
     parts = [part for line in lines if (part := part_of(line)) is not None]
     once = len(ends) == len(set(ends))
     return once and all(text_stands(made.recording, part) for part in parts)
@@ -849,16 +853,7 @@ def _is_repeated_transcription(made: Corruption) -> bool:
     if not made.story.assumes("transcription_repeats"):
         return False
     counts = made.kind == "dropped" or (made.kind == "doubled" and made.fresh)
-    return counts and made.event_type.startswith(TRANSCRIPTION)
-
-
-def _is_replay_dropped(made: Corruption) -> bool:
-    return made.kind == "dropped" and _is_replay(made.story, made.at)
-
-
-def _is_unreliable_place(made: Corruption) -> bool:
-    unreliable = made.story.assumes("previous_item_id_unreliable")
-    return unreliable and made.field == "previous_item_id"
+    return counts and _is_so_far(made.original.lines[made.at])
 
 
 def _is_rare_done(made: Corruption) -> bool:
@@ -945,18 +940,9 @@ UNDETECTABLE: tuple[Undetectable, ...] = (
     ),
     Undetectable(
         "repeated-transcription",
-        "Where the dialect repeats the transcription, one repetition more or less is as good.",
+        "Where the dialect says again and again what it has understood so far, once more or less "
+        "is as good; what it says at last is said once.",
         _is_repeated_transcription,
-    ),
-    Undetectable(
-        "replayed-item",
-        "Where the dialect replays earlier items, nobody knows how many there were.",
-        _is_replay_dropped,
-    ),
-    Undetectable(
-        "unreliable-place",
-        "Where the dialect's previous_item_id is null at will, it places nothing.",
-        _is_unreliable_place,
     ),
     Undetectable(
         "rare-item-done",

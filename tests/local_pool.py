@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from realtime_conformance.batch import Batch
-from realtime_conformance.runner import Bench, Option
+from realtime_conformance.runner import Bench, Wanted
 from realtime_conformance.timeline import render
 from realtime_conformance.trail import trail
 
@@ -32,9 +32,9 @@ class LocalPool:
         """Make one run by its choices, as shrinking sees it."""
         return trail(self._bench.run(choices))
 
-    def follow(self, wanted: Sequence[tuple[int, bool]]) -> Any:
+    def follow(self, wanted: Sequence[tuple[int, bool, int]]) -> Any:
         """Make one run that takes the wanted steps where they are offered."""
-        return trail(self._bench.follow([Option(*step) for step in wanted]))
+        return trail(self._bench.follow([Wanted(*step) for step in wanted]))
 
     def show(self, choices: tuple[int, ...]) -> Any:
         """Make one run and render it."""

@@ -229,13 +229,13 @@ def test_a_made_up_name_comes_back_as_the_client_made_it_up_this_time() -> None:
 
 
 def test_the_acts_are_those_of_the_environment() -> None:
-    """One act for each step of it, sound before each turn, and the close at the end."""
+    """The start, one act for each step of it, sound before each turn, and the close at the end."""
     history = made(Recording, "user.takes_turn")
     acts = acts_of(history)
     steps = [e for e in history.entries if e.rule is not None and not e.rule.is_client]
     turns = [e for e in steps if e.rule is not None and e.rule.actor == "user"]
-    assert len(acts) == len(steps) + len(turns) + 1
-    assert [act.kind for act in acts][:3] == ["start", "deliver", "deliver"]
+    assert len(acts) == 1 + len(steps) + len(turns) + 1
+    assert [act.kind for act in acts][:4] == ["start", "network", "deliver", "deliver"]
     assert acts[-1].kind == "close"
     assert [act.seconds for act in acts if act.kind == "play"] == pytest.approx([0.1, 0.1, 0.2])
 
@@ -261,7 +261,7 @@ def test_a_run_that_was_stopped_has_acts() -> None:
 
 @pytest.mark.parametrize(
     ("client", "why"),
-    [(Mute, "message"), (Absent, "opened its connection"), (Stuck, "closing")],
+    [(Mute, "message"), (Absent, "begin a handshake"), (Stuck, "closing")],
 )
 def test_a_client_that_does_otherwise_is_told(client: MakeClient, why: str) -> None:
     """A replay that cannot go on raises, and says what was expected of the client."""
@@ -293,8 +293,7 @@ def test_what_a_client_raises_and_logs_goes_nowhere(capsys: pytest.CaptureFixtur
 
 
 def test_a_run_and_its_floor_agree() -> None:
-    """The sound before a turn and the patience at the end are the same in both."""
-    assert floor.SPEECH_SECONDS == runner.SPEECH_SECONDS
+    """The patience at the end is the same in both."""
     assert floor.CLOSING_SECONDS == runner.FRESH_SECONDS
 
 
@@ -327,7 +326,7 @@ def test_a_replay_over_a_real_socket(rule: str) -> None:
 def test_a_replay_in_real_time_is_bounded(client: MakeClient) -> None:
     """One that never ends is given up after the limit."""
     with pytest.raises(TooSlow, match=r"0\.2 s"):
-        replay_real(acts_of(made(Recording))[:1], client, limit=0.2)
+        replay_real(acts_of(made(Recording))[:2], client, limit=0.2)
 
 
 @pytest.mark.slow  # seconds each, since time is real

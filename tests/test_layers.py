@@ -214,10 +214,12 @@ def heavy_for_a_worker(graph: Imports) -> list[str]:
 
 
 def heavy_worker(graph: Imports) -> list[str]:
-    """The worker imports the standard library, the project, attrs, and aiohttp for its frames."""
-    return sorted(
-        n for n in closure(graph, [f"{HARNESS}.worker"]) if top(n) not in {*_light(), "aiohttp"}
-    )
+    """The worker imports the standard library, the project, attrs, and aiohttp for its frames.
+
+    What stands in the frames of aiohttp comes with it: addresses of yarl, headers of multidict.
+    """
+    allowed = {*_light(), "aiohttp", "multidict", "yarl"}
+    return sorted(n for n in closure(graph, [f"{HARNESS}.worker"]) if top(n) not in allowed)
 
 
 def _light() -> set[str]:

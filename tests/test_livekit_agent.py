@@ -6,7 +6,8 @@ import gc
 
 import pytest
 
-from realtime_conformance.clients.livekit_agent import LivekitAgent, accepts
+from realtime_conformance.clients.livekit_agent import LivekitAgent
+from realtime_conformance.clients.livekit_parts import accepts
 from realtime_conformance.clock import run_virtual
 from realtime_conformance.runner import Bench
 from realtime_protocol.bounds import QUICK

@@ -485,6 +485,21 @@ def test_events_of_its_own_are_set_aside_and_reported() -> None:
     assert recording.set_aside == ()
 
 
+def test_a_role_is_left_to_messages() -> None:
+    """GA gives none to calls and outputs, where one dialect has two that contradict each other."""
+    call = {"id": "item_1", "type": "function_call", "role": "tool", "arguments": ""}
+    message = {"id": "item_2", "type": "message", "role": "user", "content": []}
+    added = [
+        ("server", {"type": "conversation.item.added", "item": item}) for item in (call, message)
+    ]
+    done = ("server", {"type": "response.done", "response": {"output": [call, message]}})
+    said = translate(session(*added, done), "xai")
+    bare = {name: value for name, value in call.items() if name != "role"}
+    assert [line.event["item"] for line in said.lines[:2]] == [bare, message]
+    assert said.lines[2].event["response"]["output"] == [bare, message]
+    assert translate(session(*added, done), "beta").lines[0].event["item"] == call
+
+
 def test_an_unknown_event_is_left_for_the_acceptor() -> None:
     """A dialect neither drops nor renames what it does not know."""
     own = {"type": "response.animation_viseme.delta"}

@@ -26,7 +26,7 @@ from realtime_conformance.engine import Plan, conduct, findings_of
 from realtime_conformance.environments import build, harness_archive
 from realtime_conformance.export import NotReproduced, exported, try_out
 from realtime_conformance.literals import Raw, literal
-from realtime_conformance.outline import NotShown, outline
+from realtime_conformance.outline import UNTOLD, NotShown, outline
 from realtime_conformance.pool import Interpreter, Pool, Setup
 from realtime_conformance.runner import Bench
 from realtime_conformance.scenario import Scenario, parse_id
@@ -122,19 +122,27 @@ def test_a_file_is_whole_whatever_it_is_about(name: str, tmp_path: Path) -> None
 
 
 def test_every_check_can_be_told() -> None:
-    """No check is left out: each has a fault whose file is looked at."""
+    """But for those that no file looks at, each has a fault whose file is looked at."""
     known = {fault.check for fault in FAULTS.values()}
     assert {VIOLATED[name].check for name in DRAWN} | {"redundant-cancel"} == known
-    assert known <= {check.id for check in CHECKS}
+    assert known | set(UNTOLD) == {check.id for check in CHECKS}
 
 
 def act(kind: str, **more: Any) -> Any:
     """One act as a worker tells it."""
-    empty = {"at": 0.0, "name": "", "call": "", "seconds": 0.0, "samples": 0, "rests": True}
+    empty = {
+        "at": 0.0,
+        "name": "",
+        "call": "",
+        "seconds": 0.0,
+        "samples": 0,
+        "rests": True,
+        "ticks": 0,
+    }
     return {"kind": kind, **empty, "text": "", "echoes": [], **more}
 
 
-def everything() -> list[Any]:
+def everything(ticks: int = 0) -> list[Any]:
     """Every act that there is, some of them in a burst."""
     events = {(rule.actor, rule.event) for rule in RULES}
     app_acts = sorted(event for actor, event in events if actor == "app")
@@ -148,7 +156,7 @@ def everything() -> list[Any]:
         act("rest", at=3.0),
         *(act("app", name=name, at=3.0) for name in app_acts if not name.startswith("tool_")),
         *(act("tool", name=name, call="c", at=3.0) for name in app_acts if name[:5] == "tool_"),
-        act("hear", at=3.0),
+        act("hear", at=3.0, rests=False, ticks=ticks),
         act("play", at=3.0, seconds=0.1, samples=2400),
         act("report", at=3.1),
         act("deadline", at=3.1, seconds=10.0),
@@ -166,9 +174,18 @@ def test_every_act_in_every_scope_can_be_written(name: str, scope: str, tmp_path
     assert_whole(text, tmp_path)
     calls = [call_of(one["name"]) for one in everything() if one["kind"] == "app"]
     assert all(f"def {call}(self)" in text for call in calls)
-    assert "silence(100)" in text
+    assert "sound(0, 100)" in text
     assert 'echo("b", 0, "c", "d")' in text
     assert "behind=True" in text
+    assert "ticks" not in text
+
+
+def test_ticks_are_written(tmp_path: Path) -> None:
+    """What comes before the agent is at rest comes after so many turns of its loop."""
+    text = exported({**told("truncates-at-zero"), "acts": everything(7)}, PACKAGES, "3.10.1")
+    assert_whole(text, tmp_path)
+    assert "await app.microphone.pick_up(4_800, ticks=7)" in text
+    assert "await rest(ticks)" in text
 
 
 def test_a_run_that_violates_nothing_is_not_told() -> None:
@@ -217,8 +234,8 @@ def late_reply(client: str = "livekit-agent") -> str:
     asks, late = (machine.numbers(name)[0] for name in ("app.generate_reply", "clock.deadline"))
     with Pool(setup, 1) as pool:
         steps = pool.trail(())["steps"]
-        here = [rule for rule, _ in steps].index(asks)
-        trail = pool.follow([*steps[: here + 1], (late, False)])
+        here = [step[0] for step in steps].index(asks)
+        trail = pool.follow([*steps[: here + 1], (late, False, 0)])
     choices = tuple(trail["choices"][: trail["needed"]])
     return Scenario(client, "quick", "text-reply", choices=choices).id(machine.digest)
 

@@ -13,7 +13,7 @@ import pytest
 from doubles.faulty import FAULTS
 from doubles.reference import ReferenceClient
 from local_pool import LocalPool
-from realtime_conformance.runner import Bench, Option
+from realtime_conformance.runner import Bench, Option, Outcome, Wanted
 from realtime_conformance.shrink import Shrunk, difference, shrink
 from realtime_protocol.bounds import audio_reply, rebounded
 from test_doubles import SMALL, find, named, small
@@ -91,7 +91,7 @@ def size(trail: Any, fingerprint: str) -> Any:
     until = [
         n for one, verdict, n in trail["findings"] if (one, verdict) == (fingerprint, "violation")
     ]
-    bursts = sum(burst for _, burst in trail["steps"])
+    bursts = sum(burst or ticks > 0 for _, burst, ticks in trail["steps"])
     said = trail["choices"][: trail["needed"]]
     return (trail["disturbances"], bursts, min(until), said) if until else None
 
@@ -182,16 +182,23 @@ def test_an_advisory_is_no_violation() -> None:
 # -- following ---------------------------------------------------------------------------------
 
 
-def steps_of(bench: Bench, choices: tuple[int, ...] = ()) -> list[Option]:
+def steps_of(bench: Bench, choices: tuple[int, ...] = ()) -> list[Wanted]:
     """The steps that a run takes."""
-    offers = bench.run(choices).offers
-    return [offer.options[offer.taken] for offer in offers if offer.taken is not None]
+    return taken(bench.run(choices))
 
 
-def followed(bench: Bench, wanted: list[Option]) -> list[Option]:
+def followed(bench: Bench, wanted: list[Wanted]) -> list[Wanted]:
     """The steps that a run takes when some are wanted."""
-    offers = bench.follow(wanted).offers
-    return [offer.options[offer.taken] for offer in offers if offer.taken is not None]
+    return taken(bench.follow(wanted))
+
+
+def taken(outcome: Outcome) -> list[Wanted]:
+    """The steps of a run."""
+    return [
+        Wanted(*offer.options[offer.taken], offer.ticks)
+        for offer in outcome.offers
+        if offer.taken is not None
+    ]
 
 
 def test_steps_that_are_all_offered_are_all_taken() -> None:
@@ -204,7 +211,7 @@ def test_steps_that_are_all_offered_are_all_taken() -> None:
 def test_without_wishes_the_run_goes_on_by_itself() -> None:
     """Nothing wanted, and nothing that is offered: the same run."""
     bench = Bench(small(), ReferenceClient)
-    never = Option(len(bench.machine.rules) - 1, True)
+    never = Wanted(len(bench.machine.rules) - 1, True)
     assert followed(bench, []) == followed(bench, [never]) == steps_of(bench)
 
 
@@ -212,14 +219,15 @@ def test_a_step_that_is_not_offered_is_skipped() -> None:
     """With one step left out, the one behind it is skipped and what follows is taken at once."""
     bench = Bench(small(), ReferenceClient)
     offers, steps = bench.run().offers, steps_of(bench)
-    interrupt = Option(bench.machine.numbers("app.interrupt")[0])
+    interrupt = Wanted(bench.machine.numbers("app.interrupt")[0])
     here = next(
         n
         for n, offer in enumerate(offers)
-        if interrupt in offer.options and steps[n + 1] not in offer.options
+        if Option(interrupt.rule) in offer.options
+        and Option(steps[n + 1].rule) not in offer.options
     )
-    taken = followed(bench, [*steps[:here], steps[here + 1], interrupt])
-    assert taken[: here + 1] == [*steps[:here], interrupt]
+    came = followed(bench, [*steps[:here], steps[here + 1], interrupt])
+    assert came[: here + 1] == [*steps[:here], interrupt]
 
 
 def test_a_clause_is_taken_in_another_slot() -> None:
@@ -229,8 +237,47 @@ def test_a_clause_is_taken_in_another_slot() -> None:
     turns = [n for n, rule in enumerate(rules) if rule.event == "response.created" and rule.at]
     first, second = (n for n in turns if rules[n].id == rules[turns[0]].id)
     here = next(n for n, step in enumerate(steps_of(bench)) if step.rule == first)
-    steps = [*steps_of(bench)[:here], Option(second), *steps_of(bench)[here + 1 :]]
+    steps = [*steps_of(bench)[:here], Wanted(second), *steps_of(bench)[here + 1 :]]
     assert followed(bench, steps) == steps_of(bench)
+
+
+def test_ticks_are_followed() -> None:
+    """A step that comes before the client is at rest does so again."""
+    bench, steps = interrupted()
+    busy = [*steps[:-2], steps[-2]._replace(ticks=1), steps[-1]]
+    assert followed(bench, busy)[: len(busy)] == busy
+
+
+def test_without_what_is_to_come_behind_them_ticks_change_nothing() -> None:
+    """The client comes to rest, and the steps that are wanted then are taken."""
+    bench, steps = interrupted()
+    calm = steps_of(bench)
+    here = len(steps) - 2
+    busy = [*calm[:here], calm[here]._replace(ticks=1), *calm[here + 1 :]]
+    assert followed(bench, busy) == busy
+
+
+def test_ticks_that_are_not_needed_are_settled() -> None:
+    """They count as bursts do."""
+    bench, steps = interrupted()
+    busy = [*steps[:-2], steps[-2]._replace(ticks=1), steps[-1]]
+    pool = LocalPool(bench)
+    trail = pool.follow(busy)
+    fingerprint = next(one for one, verdict, _ in trail["findings"] if verdict == "violation")
+    shrunk = shrink(pool, tuple(trail["choices"]), fingerprint)
+    assert shrunk.minimal
+    assert not any(ticks for *_, ticks in pool.trail(shrunk.choices)["steps"])
+
+
+def interrupted() -> tuple[Bench, list[Wanted]]:
+    """A faulty client, and steps that end with an interruption that shows the fault."""
+    fault = VIOLATED["truncates-at-zero"]
+    bench = Bench(small(fault), fault.client)
+    interrupt = Wanted(bench.machine.numbers("app.interrupt")[0])
+    steps = steps_of(bench)
+    rules = [bench.machine.rules[step.rule].event for step in steps]
+    here = rules.index("response.content_part.added")
+    return bench, [*steps[: here + 1], interrupt]
 
 
 # -- where two traces differ -------------------------------------------------------------------

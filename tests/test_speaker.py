@@ -34,9 +34,14 @@ class Ear:
         """A segment has ended."""
         self.finishes.append((seconds, interrupted))
 
-    def observe(self, act: str, samples: int) -> None:
+    def observe(self, act: str, pcm: bytes) -> None:
         """The client has acted."""
-        self.acts.append((act, samples))
+        self.acts.append((act, len(pcm) // 2))
+
+
+def silence(samples: int) -> bytes:
+    """So much sound."""
+    return bytes(2 * samples)
 
 
 def made() -> tuple[Speaker, Ear]:
@@ -50,8 +55,8 @@ def made() -> tuple[Speaker, Ear]:
 def test_a_segment_that_is_played_to_its_end() -> None:
     """It starts with its first sample, and one finish tells its whole length."""
     speaker, ear = made()
-    speaker.capture(SAMPLE_RATE)
-    speaker.capture(SAMPLE_RATE // 2)
+    speaker.capture(silence(SAMPLE_RATE))
+    speaker.capture(silence(SAMPLE_RATE // 2))
     assert (ear.starts, speaker.captured) == (0, 36_000)
     speaker.play(1_000)
     assert ear.starts == 1
@@ -71,7 +76,7 @@ def test_a_segment_that_is_played_to_its_end() -> None:
 def test_a_segment_that_is_cleared(flushed: bool, played: int) -> None:
     """Cleared before or after its flush, it finishes once, interrupted, where it stood."""
     speaker, ear = made()
-    speaker.capture(4_800)
+    speaker.capture(silence(4_800))
     speaker.play(played)
     if flushed:
         speaker.flush()
@@ -86,7 +91,7 @@ def test_the_next_segment_begins_anew() -> None:
     """Positions are of the segment; after a finish the next capture starts at zero."""
     speaker, ear = made()
     for length in (2_400, 4_800):
-        speaker.capture(length)
+        speaker.capture(silence(length))
         speaker.play(length)
         speaker.flush()
         speaker.report()
@@ -101,7 +106,7 @@ def test_without_a_segment_nothing_ends() -> None:
     speaker.clear()
     speaker.play(1_000)
     assert (speaker.open, speaker.ending, speaker.played) == (False, "", 0)
-    speaker.capture(2_400)
+    speaker.capture(silence(2_400))
     speaker.flush()
     speaker.report()
     speaker.clear()
@@ -117,7 +122,7 @@ def test_positions_are_exact() -> None:
     """A position is counted in samples, so no sum of small steps is rounded."""
     speaker, ear = made()
     for _ in range(1_000):
-        speaker.capture(7)
+        speaker.capture(silence(7))
         speaker.play(7)
     speaker.flush()
     speaker.report()
@@ -128,7 +133,7 @@ def test_it_speaks_to_nobody_until_somebody_listens() -> None:
     """Without a listener it plays and reports in silence."""
     ear = Ear()
     speaker = Speaker(ear.observe)
-    speaker.capture(10)
+    speaker.capture(silence(10))
     speaker.play(5)
     speaker.clear()
     speaker.report()
@@ -139,9 +144,9 @@ def test_it_speaks_to_nobody_until_somebody_listens() -> None:
 def test_a_segment_that_begins_before_the_last_one_was_reported() -> None:
     """livekit counts a segment at each first capture after a flush: two segments, two finishes."""
     speaker, ear = made()
-    speaker.capture(2_400)
+    speaker.capture(silence(2_400))
     speaker.flush()
-    speaker.capture(4_800)
+    speaker.capture(silence(4_800))
     speaker.flush()
     while speaker.ending:
         speaker.play(100_000)
@@ -152,7 +157,7 @@ def test_a_segment_that_begins_before_the_last_one_was_reported() -> None:
 def test_what_is_cleared_is_not_played() -> None:
     """Clearing drops what has not been played, so the position stays where it was."""
     speaker, ear = made()
-    speaker.capture(4_800)
+    speaker.capture(silence(4_800))
     speaker.play(2_400)
     speaker.clear()
     speaker.play(2_400)
@@ -200,7 +205,7 @@ def test_one_finish_for_each_segment(acts: list[tuple[str, int]]) -> None:
             if not speaker.open:
                 begun, played, captured = begun + 1, 0, 0
             captured += samples
-            speaker.capture(samples)
+            speaker.capture(silence(samples))
         elif act == "play":
             if speaker.ending == "cleared" or not (speaker.open or speaker.ending):
                 continue
@@ -259,7 +264,7 @@ def as_in(machine: Machine, state: State) -> tuple[Speaker, Ear]:
 def act_out(machine: Machine, speaker: Speaker, name: str) -> None:
     """Do with the speaker what a playout rule says."""
     if name == "client.speaker.capture":
-        speaker.capture(machine.bounds["DELTA"] * UNIT)
+        speaker.capture(silence(machine.bounds["DELTA"] * UNIT))
     elif name == "speaker.play":
         speaker.play(machine.bounds["STEP"] * UNIT)
     elif name in ("speaker.drained", "speaker.cleared"):

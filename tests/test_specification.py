@@ -58,6 +58,24 @@ def test_a_recording_that_does_not_fit_is_refused_with_the_reason(tmp_path):
     assert "accepted there: " in output
 
 
+def test_a_dialect_is_accepted_under_its_name(tmp_path):
+    """The item of a spoken turn comes with the speech, in one dialect and in no other."""
+    item = {"id": "item_1", "type": "message", "status": "in_progress", "role": "user"}
+    content = [{"type": "input_audio", "transcript": ""}]
+    added = {
+        "type": "conversation.item.added",
+        "event_id": "event_9",
+        "previous_item_id": None,
+        "item": {**item, "content": content},
+    }
+    file = recorded(tmp_path, CREATED, STARTED, added, STOPPED)
+    code, output, _ = invoke("accept", "--dialect", "xai", file)
+    assert (code, output.split()[0]) == (0, "accepted")
+    code, output, _ = invoke("accept", file)
+    assert code == 1
+    assert "line 3: conversation.item.added is refused" in output
+
+
 def test_verdicts_as_json(tmp_path):
     """One object a recording, the good one and the bad one."""
     good = recorded(tmp_path, CREATED, STARTED, name="good.jsonl")
@@ -84,7 +102,6 @@ def test_rules_of_an_accepted_recording(tmp_path):
         (["accept", "--dialect", "klingon", "good.jsonl"], "'klingon'"),
         (["accept", "--assume", "luck", "good.jsonl"], "unknown assumption 'luck'; expected one"),
         (["accept", "--format", "tape", "good.jsonl"], "'tape'"),
-        (["accept", "--dialect", "xai", "good.jsonl"], "not modelled: items_replayed"),
         (["graph", "--scope", "nope"], "unknown scope 'nope'; expected one of audio-reply"),
         (["graph", "--format", "oil"], "unknown format 'oil'; expected one of counts, covers"),
         (["graph", "--bound", "AUDIO=-1"], "expected NAME=N for --bound, got 'AUDIO=-1'"),

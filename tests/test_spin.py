@@ -26,13 +26,15 @@ from realtime_conformance.spin import (
     read_report,
     run_spin,
 )
-from realtime_protocol.bounds import QUICK
+from realtime_protocol.assumptions import assumed
+from realtime_protocol.bounds import BRIEF, QUICK, audio_reply
 from realtime_protocol.export.laws import invariants, law_of, preconditions
 from realtime_protocol.export.promela import ROOM, ranges, to_promela
 from realtime_protocol.expressions import Translator, parse, variable
 from realtime_protocol.graph import Graph, enumerate_graph
 from realtime_protocol.machine import Machine
 from realtime_protocol.properties import ALWAYS, PROPERTIES, check_always
+from realtime_protocol.recordings import DIALECTS
 from realtime_protocol.rule import Rule
 from realtime_protocol.rules import FIELDS
 from realtime_protocol.state import NOTHING, Field, State
@@ -43,18 +45,26 @@ needs_spin = pytest.mark.skipif(
     reason="SPIN or a C compiler is not installed: apt-get install spin gcc",
 )
 
-FAST = ("text-reply", "vad-asks")
+XAI = audio_reply(
+    **{
+        **BRIEF, "SPEAKER": 0, "TICKS": 0, "CANCELS": 0, "TRUNCATES": 0, "DELETES": 0,
+        "CREATES": 1, "TRANSCRIPTION": 1, "EARLY_ASR": 1, "ASR": 2,
+        **assumed(DIALECTS["xai"].assumptions),
+    }
+)  # fmt: skip
+"""The dialect that differs most: every difference of it, in one small scope."""
+
+GRAPHS = {**QUICK.scopes, "xai": XAI}
+FAST = ("text-reply", "vad-asks", "xai")
 SMALL = "text-reply"
 
-SCOPES = [
-    name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in QUICK.scopes
-]
+SCOPES = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in GRAPHS]
 
 
 @cache
 def graph_of(scope: str) -> Graph:
-    """The graph of a scope of the quick profile."""
-    return enumerate_graph(Machine(QUICK.scopes[scope].bounds))
+    """The graph of a scope of the quick profile, or of a dialect."""
+    return enumerate_graph(Machine(GRAPHS[scope].bounds))
 
 
 def spin(source: str, folder: Path) -> SpinResult:

@@ -11,7 +11,6 @@ import aiohttp
 import attrs
 import pytest
 
-from realtime_conformance.clients.interface import Http
 from realtime_conformance.transport.memory import MemorySession
 from realtime_conformance.transport.websocket import HOST, LoopbackServer
 
@@ -23,47 +22,66 @@ PATIENCE_SECONDS = 5.0
 class Line:
     """One transport in use: what the client gets, and what the server's end has seen."""
 
-    http: Http
-    url: str
-    end: Callable[[], Any]
-    received: list[str]
-    handshakes: list[Mapping[str, str]]
+    transport: MemorySession | LoopbackServer
+    received: list[str] = attrs.field(factory=list)
+    handshakes: list[Mapping[str, str]] = attrs.field(factory=list)
+    said: list[str] = attrs.field(factory=list)
+    """What the server's end was told beside that: `knock` and `close`."""
+
+    def end(self) -> Any:
+        """The server's end of the newest connection; None before there is one."""
+        return self.transport.socket
 
     async def connect(self, **headers: str) -> Any:
         """The client's end of a new connection."""
-        return await self.http.ws_connect(url=f"{self.url}/realtime?model=m", headers=headers)
+        url = f"{self.transport.url}/realtime?model=m"
+        return await self.transport.http.ws_connect(url=url, headers=headers)
+
+
+Heard = tuple[list[Mapping[str, str]], list[str], list[str]]
+"""Handshakes, texts, and what else the server's end was told."""
+
+
+def told(heard: Heard, gated: bool) -> dict[str, Any]:
+    """What a transport tells, as its arguments."""
+    handshakes, received, said = heard
+    knock = {"on_knock": lambda: said.append("knock")} if gated else {}
+    return {
+        "on_open": handshakes.append,
+        "on_message": received.append,
+        "on_close": lambda: said.append("close"),
+        **knock,
+    }
 
 
 @asynccontextmanager
-async def in_memory() -> AsyncIterator[Line]:
+async def in_memory(gated: bool = False) -> AsyncIterator[Line]:
     """A line in memory."""
-    received: list[str] = []
-    handshakes: list[Mapping[str, str]] = []
-    session = MemorySession(handshakes.append, received.append)
-    yield Line(session, "ws://nowhere.invalid/v1", lambda: session.socket, received, handshakes)
+    heard: Heard = ([], [], [])
+    session = MemorySession(**told(heard, gated))
+    yield Line(session, heard[1], heard[0], heard[2])
     await session.close()
 
 
 @asynccontextmanager
-async def over_loopback() -> AsyncIterator[Line]:
+async def over_loopback(gated: bool = False) -> AsyncIterator[Line]:
     """A line over a real socket."""
-    received: list[str] = []
-    handshakes: list[Mapping[str, str]] = []
-    async with LoopbackServer(handshakes.append, received.append) as server:
-        yield Line(server.http, server.url, lambda: server.socket, received, handshakes)
+    heard: Heard = ([], [], [])
+    async with LoopbackServer(**told(heard, gated)) as server:
+        yield Line(server, heard[1], heard[0], heard[2])
 
 
 both = pytest.mark.parametrize(
     "transport", [in_memory, pytest.param(over_loopback, marks=pytest.mark.realtime)]
 )
-Transport = Callable[[], Any]
+Transport = Callable[[bool], Any]
 
 
-def on(transport: Transport, part: Callable[[Line], Awaitable[None]]) -> None:
+def on(transport: Transport, part: Callable[[Line], Awaitable[None]], gated: bool = False) -> None:
     """Run a part of a test on a line, for a few seconds at most."""
 
     async def body() -> None:
-        async with transport() as line:
+        async with transport(gated) as line:
             await part(line)
 
     asyncio.run(asyncio.wait_for(body(), PATIENCE_SECONDS))
@@ -209,6 +227,114 @@ def test_a_client_can_connect_again(transport: Transport) -> None:
         line.end().deliver("hello")
         assert await texts(second, 1) == ["hello"]
         assert len(line.handshakes) == 2
+
+    on(transport, part)
+
+
+@both
+def test_a_handshake_waits_at_the_gate(transport: Transport) -> None:
+    """There is no connection until it is let in; one after the other, in order."""
+
+    async def part(line: Line) -> None:
+        first = asyncio.create_task(line.connect(Number="1"))
+        await until(lambda: line.transport.gate)
+        assert (line.said, line.handshakes, line.end()) == (["knock"], [], None)
+        second = asyncio.create_task(line.connect(Number="2"))
+        await until(lambda: len(line.said) > 1)
+        line.transport.gate.admit()
+        await first
+        line.transport.gate.admit()
+        await second
+        assert [headers["Number"] for headers in line.handshakes] == ["1", "2"]
+        assert not line.transport.gate
+
+    on(transport, part, gated=True)
+
+
+@both
+def test_a_handshake_can_be_refused(transport: Transport) -> None:
+    """The client gets the status as aiohttp's own error, and may try again."""
+
+    async def part(line: Line) -> None:
+        refused = asyncio.create_task(line.connect())
+        await until(lambda: line.transport.gate)
+        line.transport.gate.refuse(503)
+        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+            await refused
+        assert caught.value.status == 503
+        assert "503" in str(caught.value)
+        assert (line.handshakes, line.end()) == ([], None)
+        again = asyncio.create_task(line.connect())
+        await until(lambda: line.transport.gate)
+        line.transport.gate.admit()
+        assert not (await again).closed
+
+    on(transport, part, gated=True)
+
+
+def test_a_handshake_that_was_given_up_is_not_decided() -> None:
+    """The decision is about the oldest one that still waits."""
+
+    async def part(line: Line) -> None:
+        given_up = asyncio.create_task(line.connect(Number="1"))
+        await until(lambda: line.transport.gate)
+        given_up.cancel()
+        await until(given_up.done)
+        kept = asyncio.create_task(line.connect(Number="2"))
+        await until(lambda: line.transport.gate)
+        line.transport.gate.admit()
+        await kept
+        assert [headers["Number"] for headers in line.handshakes] == ["2"]
+
+    on(in_memory, part, gated=True)
+
+
+@both
+def test_the_server_can_close(transport: Transport) -> None:
+    """The client reads what was sent before, the code, and then the end; it did not close."""
+
+    async def part(line: Line) -> None:
+        socket = await line.connect()
+        await until(line.end)
+        line.end().deliver("last words")
+        line.end().hang_up(1001)
+        assert await texts(socket, 1) == ["last words"]
+        frame = await socket.receive()
+        assert (frame.type, frame.data) == (aiohttp.WSMsgType.CLOSE, 1001)
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSED
+        assert (socket.closed, socket.close_code) == (True, 1001)
+        assert line.said == []
+
+    on(transport, part)
+
+
+@both
+def test_a_connection_can_break(transport: Transport) -> None:
+    """The client reads the end, and can send nothing more; it did not close."""
+
+    async def part(line: Line) -> None:
+        socket = await line.connect()
+        await until(line.end)
+        line.end().drop()
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSED
+        assert (socket.closed, socket.close_code) == (True, 1006)
+        with pytest.raises(ConnectionResetError):
+            await socket.send_str("too late")
+        assert line.said == []
+
+    on(transport, part)
+
+
+@both
+def test_who_closed_is_told(transport: Transport) -> None:
+    """A close by the client is told once."""
+
+    async def part(line: Line) -> None:
+        socket = await line.connect()
+        await socket.close()
+        await until(lambda: line.said)
+        await socket.close()
+        assert line.said == ["close"]
 
     on(transport, part)
 

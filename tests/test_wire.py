@@ -111,7 +111,7 @@ def read(drive: Drive) -> tuple[list[Reading], Names]:
         learn(drive.machine, names, taken)
         if taken.rule.actor not in ("server", "user"):
             continue
-        arrange(drive.machine, names, taken.rule, taken.read)
+        arrange(drive.machine, names, taken.rule, taken.read, taken.after)
         said = template(Moment(drive.machine, taken.rule, taken.before, taken.after))
         assert (said is None) == (taken.event is None)
         if said is None or taken.event is None:

@@ -75,7 +75,11 @@ def _fail(text: str, code: int) -> None:
 
 
 Client = Annotated[
-    str, typer.Option(help="The client to drive: livekit-agent, or module:attribute of your own.")
+    str,
+    typer.Option(
+        help="The client to drive: livekit-agent, the whole agent; livekit-session, the plugin's "
+        "session with a scripted agent; or module:attribute of your own."
+    ),
 ]
 Profile = Annotated[
     str,

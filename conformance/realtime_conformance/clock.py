@@ -127,6 +127,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._resting = self.create_future()
         await self._resting
 
+    @property
+    def turns(self) -> int:
+        """Turns of the loop that the newest `settle` took."""
+        return self._turns
+
+    async def turn(self, count: int) -> None:
+        """Run so many turns of the loop, and no further: the client may not be at rest."""
+        for _ in range(count):
+            await asyncio.sleep(0)
+
     async def advance(self, seconds: float) -> None:
         """Move time by `seconds`, coming to rest at every deadline on the way and at the end."""
         await self.advance_to(self._now + seconds)

@@ -48,6 +48,9 @@ class Witness(logging.Handler):
         self.found: list[Evidence] = []
         self.position: Callable[[], int] = lambda: 0
         self.harness_fault = ""
+        self.listens = True
+        """Whether what is said still belongs to the run; a run that was ended early shows nothing
+        of its end, since nobody carries on what the client waits for."""
 
     def __enter__(self) -> None:
         """Start listening to every logger."""
@@ -83,6 +86,8 @@ class Witness(logging.Handler):
 
     def add(self, kind: str, error: BaseException | None, text: str = "") -> None:
         """Note one piece of evidence: an exception, a text, or both."""
+        if not self.listens:
+            return
         told = "" if error is None else f"{type(error).__name__}: {error}"
         text = ": ".join(part for part in (text, told) if part)
         clean = IDENTIFIER.sub(r"\1...", ADDRESS.sub("0x...", text)).splitlines()

@@ -44,7 +44,10 @@ SLACK_SECONDS = 0.001
 """How much longer than a deadline is waited for it."""
 
 LONG = 200
-"""Characters from which silence is written as its length."""
+"""Characters from which sound is written as its length."""
+
+BYTES_PER_MS = 48
+"""Of 16 bit mono PCM at 24 kHz."""
 
 NAMED = ("livekit-agents", "livekit-plugins-openai", "openai")
 """The packages whose versions the file names."""
@@ -61,6 +64,8 @@ def exported(outline: Json, packages: Mapping[str, str], python: str) -> str:
         NotReproduced: the run holds an act that no file can hold.
     """
     body = "\n\n".join(part.strip("\n") for part in _body(outline))
+    if not any(act["ticks"] for act in outline["acts"]):
+        body = body.replace(", ticks=0", "").replace("rest(ticks)", "rest()")
     head = _head(outline, packages, python)
     return f'"""{head}\n"""\n\n{_imports(body)}\n\n\n{_spaced(body)}\n'
 
@@ -178,11 +183,12 @@ def _body(outline: Json) -> Iterator[str]:
     script = _script(outline)
     yield parts.OUTCOMES
     yield Template(parts.TIME).substitute(BUSY="Fault" if kind == "busy" else "Astray")
+    yield parts.TICKS if any(act["ticks"] for act in outline["acts"]) else parts.REST
     yield Template(parts.RECORD).substitute(CHECK="\n    check(event)" if truncation else "")
     if truncation:
         yield _audio(outline["offence"])
     yield parts.ECHO if any(act["echoes"] for act in outline["acts"]) else ""
-    yield parts.SILENCE if "silence(" in script else ""
+    yield parts.SOUND if "sound(" in script else ""
     yield _line(outline["acts"], truncation)
     yield parts.FITTING
     if not setting["muted"]:
@@ -190,6 +196,7 @@ def _body(outline: Json) -> Iterator[str]:
     pick_up = parts.PICK_UP if "hear" in kinds else ""
     yield Template(parts.MICROPHONE).substitute(PICK_UP=pick_up)
     app = _app(outline)
+    yield from _helpers(app)
     if "look_up" in app or "tool" in kinds:
         yield parts.TOOL + (parts.TOOL_ENDS if "tool" in kinds else "")
     yield app
@@ -221,11 +228,11 @@ def _audio(offence: Json) -> str:
     """What is looked at in each truncation."""
     breach, text = parts.BREACHES[offence["kind"]]
     breach = Template(breach).substitute(STEP_MS=offence["step_ms"])
-    played = ""
+    measure = "made = audio_ms.get(item, 0)"
     if offence["kind"] == "truncate-matches-heard":
         heard = "Speaker.newest.played / 24" if offence["captured"] else "0"
-        played = f"\n        played = {heard}"
-    return Template(parts.AUDIO).substitute(BREACH=breach, TEXT=text, PLAYED=played)
+        measure = f"played = {heard}"
+    return Template(parts.AUDIO).substitute(BREACH=breach, TEXT=text, MEASURE=measure)
 
 
 def _line(acts: list[Json], truncation: bool) -> str:
@@ -292,13 +299,26 @@ def _methods(acts: list[Json]) -> str:
     return f"\n{textwrap.indent(found, ' ' * 4)}\n" if found else ""
 
 
+def _helpers(app: str) -> Iterator[str]:
+    """The functions that calls of agent code share with other adapters, where they are used."""
+    used = {node.id for node in ast.walk(ast.parse(app)) if isinstance(node, ast.Name)}
+    for node in _source("livekit_parts").body:
+        if isinstance(node, ast.FunctionDef) and node.name in used:
+            yield ast.unparse(_Bare().visit(node))
+
+
 def _adapter() -> ast.ClassDef:
-    """The class that sets up and calls the agent; read, since only a worker can import it."""
-    found = importlib.util.find_spec("realtime_conformance.clients.livekit_agent")
+    """The class that sets up and calls the agent."""
+    body = _source("livekit_agent").body
+    return next(n for n in body if isinstance(n, ast.ClassDef) and n.name == "LivekitAgent")
+
+
+def _source(room: str) -> ast.Module:
+    """A module of an adapter; read, since only a worker can import it."""
+    found = importlib.util.find_spec(f"realtime_conformance.clients.{room}")
     assert found is not None
     assert found.origin is not None
-    tree = ast.parse(Path(found.origin).read_text(encoding="utf-8"))
-    return next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "LivekitAgent")
+    return ast.parse(Path(found.origin).read_text(encoding="utf-8"))
 
 
 class _Bare(ast.NodeTransformer):
@@ -316,7 +336,7 @@ class _Bare(ast.NodeTransformer):
 
     def visit_Call(self, node: ast.Call) -> ast.AST:
         """Name the function of the app."""
-        if isinstance(node.func, ast.Name) and node.func.id == "_tool":
+        if isinstance(node.func, ast.Name) and node.func.id == "tool":
             return ast.Name("look_up", ast.Load())
         return self.generic_visit(node)
 
@@ -386,33 +406,35 @@ def _word(act: Json, before: str) -> str:
 def _statement(act: Json) -> str:
     """One act as a statement."""
     kind, seconds = act["kind"], act["seconds"]
+    ticks = f", ticks={act['ticks']}" if act["ticks"] else ""
     if kind == "deliver":
         return _say(act)
     if kind == "app":
-        return f"await app.call(app.{call_of(act['name'])})"
+        return f"await app.call(app.{call_of(act['name'])}{ticks})"
     if kind == "tool":
-        return _end_of_tool(act)
+        return _end_of_tool(act, ticks)
     return {
-        "network": f'await line.network("{act["name"]}")',
-        "hear": "await app.microphone.pick_up(4_800)",
-        "play": f"await app.speaker.play({act['samples']:_})",
-        "report": "await app.speaker.report()",
+        "network": f'await line.network("{act["name"]}"{ticks})',
+        "hear": f"await app.microphone.pick_up(4_800{ticks})",
+        "play": f"await app.speaker.play({act['samples']:_}{ticks})",
+        "report": f"await app.speaker.report({ticks[2:]})",
         "pass": f"await asyncio.sleep({seconds + SLACK_SECONDS:g})  # so long nothing happens",
         "deadline": f"await asyncio.sleep({seconds + SLACK_SECONDS:g})"
         "  # until a timer of the agent is due",
     }[kind]
 
 
-def _end_of_tool(act: Json) -> str:
+def _end_of_tool(act: Json, ticks: str) -> str:
     if act["name"] == "tool_hangs":
         return f"# the call {act['call']} never ends"
     error = ', error="no such city"' if act["name"] == "tool_raises" else ""
-    return f'await end_call("{act["call"]}"{error})'
+    return f'await end_call("{act["call"]}"{error}{ticks})'
 
 
 def _say(act: Json) -> str:
     event = _with_names(json.loads(act["text"]), {echo["name"]: echo for echo in act["echoes"]})
-    behind = "" if act["rests"] else ", behind=True"
+    behind = "" if act["rests"] or act["ticks"] else ", behind=True"
+    behind += f", ticks={act['ticks']}" if act["ticks"] else ""
     line = f"await line.say({literal(event, WIDTH, WIDTH)}{behind})"
     if len(line) <= WIDTH - 4:
         return line
@@ -422,7 +444,7 @@ def _say(act: Json) -> str:
 
 
 def _with_names(value: Any, echoes: Mapping[str, Json]) -> Any:
-    """An event with what the agent made up, and what is silence, as an expression."""
+    """An event with what the agent made up, and what is sound, as an expression."""
     if isinstance(value, dict):
         return {key: _with_names(part, echoes) for key, part in value.items()}
     if isinstance(value, list):
@@ -433,18 +455,21 @@ def _with_names(value: Any, echoes: Mapping[str, Json]) -> Any:
         echo = echoes[value]
         path = ", ".join(json.dumps(key) for key in echo["path"])
         return Raw(f"echo({json.dumps(echo['kind'])}, {echo['number']}, {path})")
-    return _silence(value)
+    return _sound(value)
 
 
-def _silence(text: str) -> Any:
-    """Long silence by its length; any other text as it is."""
+def _sound(text: str) -> Any:
+    """Long sound of equal samples by its length; any other text as it is."""
     if len(text) < LONG:
         return text
     try:
-        samples = base64.b64decode(text, validate=True)
+        pcm = base64.b64decode(text, validate=True)
     except ValueError:
         return text
-    return text if any(samples) or len(samples) % 48 else Raw(f"silence({len(samples) // 48})")
+    milliseconds, rest = divmod(len(pcm), BYTES_PER_MS)
+    if rest or pcm != pcm[:2] * (len(pcm) // 2):
+        return text
+    return Raw(f"sound({int.from_bytes(pcm[:2], 'little')}, {milliseconds})")
 
 
 # -- the violation -----------------------------------------------------------------------------

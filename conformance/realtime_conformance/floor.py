@@ -84,7 +84,8 @@ class Act(NamedTuple):
     `at` is when it was done, in seconds of the recorded run. `name` is what app, network or tool
     does, and `call` the function call that a tool ends. `seconds` is how much is played or passes.
     `text` is the wire event, and `echoes` what is to be replaced in it. An act that does not rest
-    is followed by the next one at once. A client is started with a `setting`.
+    is followed by the next one at once, or after `ticks` turns of the client's loop. A client is
+    started with a `setting`.
     """
 
     kind: Kind
@@ -96,6 +97,7 @@ class Act(NamedTuple):
     rests: bool = True
     echoes: tuple[Echo, ...] = ()
     setting: Setting = Setting()
+    ticks: int = 0
 
 
 @attrs.frozen
@@ -148,6 +150,8 @@ def acts_until(history: History, end: int) -> tuple[Act, ...]:
         elif entry.rule is not None and not entry.rule.is_client:
             opened = entry.time if entry.act == "open" else opened
             acts += _acts(entry, steps[entry.phase], opened, names)
+            if entry.ticks:
+                acts[-1] = acts[-1]._replace(rests=False, ticks=entry.ticks)
     return tuple(acts)
 
 
@@ -314,7 +318,9 @@ async def _virtually(
             await loop.advance(act.seconds)
         elif act.kind == "deadline":
             await loop.advance_to(loop.next_deadline() or loop.time())
-        if act.rests:
+        if act.ticks:
+            await loop.turn(act.ticks)
+        elif act.rests:
             await loop.settle()
     await _closed(loop, stage.close())
     return Replayed(tuple(replay.sent), loop.time())
@@ -368,11 +374,20 @@ async def _really(acts: Sequence[Act], make_client: Callable[[Seams], Client]) -
         for act in acts:
             await asyncio.sleep(max(act.at - now, 0.0))
             now = max(act.at, now)
+            await _begun(act, stage)
             replay.do(act)
             if act.rests:
                 await _quiet(stage)
         await asyncio.wait([stage.close()])
     return Replayed(tuple(replay.sent), time.perf_counter() - began)
+
+
+async def _begun(act: Act, stage: Stage) -> None:
+    """Wait until there is a handshake to decide about, or a connection to say something on."""
+    while act.name in ("open", "refuse") and not stage.line.gate:
+        await asyncio.sleep(QUIET_SECONDS)
+    while act.kind == "deliver" and stage.line.socket is None:
+        await asyncio.sleep(QUIET_SECONDS)
 
 
 async def _quiet(stage: Stage) -> None:

@@ -49,6 +49,8 @@ class Entry:
     call: str = ""
     """The id of the function call that the step is about."""
     burst: bool = False
+    ticks: int = 0
+    """After how many turns of the client's loop the next step comes; 0 if at rest."""
 
     @property
     def rule(self) -> Rule | None:

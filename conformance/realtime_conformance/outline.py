@@ -25,6 +25,10 @@ from realtime_protocol.bounds import UNIT_MS
 Json = dict[str, Any]
 
 
+UNTOLD = ("reply-is-heard",)
+"""Checks of what did not happen until the end, which no file looks at yet."""
+
+
 class NotShown(ValueError):
     """A run that has no violation of the wanted kind to be told."""
 
@@ -89,6 +93,8 @@ def _offence(history: History, check: Check, finding: Finding) -> Json:
         return {"kind": "closing" if _is_of_closing(history, check) else "busy"}
     if check.id == "session-goes-on":
         return _standstill(history)
+    if check.id in UNTOLD:
+        raise NotShown(f"expected a violation that a file can look at, got one of {check.id}")
     return _deed(history, finding.position)
 
 
@@ -192,6 +198,7 @@ def _act(act: Act, seconds: float, messages: list[str]) -> Json:
         "seconds": seconds,
         "samples": round(act.seconds * SAMPLE_RATE),
         "rests": act.rests,
+        "ticks": act.ticks,
         "text": act.text,
         "echoes": [_echo(echo, messages) for echo in act.echoes],
     }

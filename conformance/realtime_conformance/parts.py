@@ -4,6 +4,7 @@ Laws:
 - Each part is whole top-level code; `export` picks those that a run needs and orders them.
 - The parts do to the agent what `stage`, `speaker` and the transport in memory do, in fewer words;
   a reproduction is tried out before it is written, so a part that falls behind is noticed.
+- What is about ticks is left out where a run has none.
 - What a reader has to know stands in comments and docstrings, in terms of the wire and of livekit.
 """
 
@@ -44,11 +45,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self):
         return self.instant.now
+'''
 
-
+REST = '''
 async def rest():
     """Let the agent come to rest: this timer is due once nothing else is ready to run."""
     await asyncio.sleep(1e-6)
+'''
+
+TICKS = '''
+async def rest(ticks=0):
+    """Let the agent come to rest, or let its event loop make so many turns."""
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    if not ticks:
+        await asyncio.sleep(1e-6)  # due once nothing else is ready to run
 '''
 
 RECORD = '''
@@ -83,10 +94,10 @@ def echo(kind, number, *path):
     return found[0]
 '''
 
-SILENCE = '''
-def silence(milliseconds):
-    """So much audio as it is on the wire: 16 bit mono PCM at 24 kHz, in base64."""
-    return base64.b64encode(bytes(48 * milliseconds)).decode()
+SOUND = '''
+def sound(sample, milliseconds):
+    """So much audio of one sample, as it is on the wire: 16 bit mono PCM at 24 kHz, in base64."""
+    return base64.b64encode(sample.to_bytes(2, "little") * 24 * milliseconds).decode()
 '''
 
 LINE = '''
@@ -158,7 +169,7 @@ class Line:
             raise Astray("expected the agent to be connected, it is not")
         return self.socket
 
-    async def say(self, event, behind=False):
+    async def say(self, event, behind=False, ticks=0):
         """The server sends an event; the next one comes right behind it if `behind`."""
         show("server", event)$HEARD
         text = json.dumps(event)
@@ -166,13 +177,13 @@ class Line:
             aiohttp.WSMessage(aiohttp.WSMsgType.TEXT, text, None)
         )
         if not behind:
-            await rest()
+            await rest(ticks)
 
-    async def network(self, what):
+    async def network(self, what, ticks=0):
         """A handshake succeeds or fails, or a connection ends."""
         show("network", {"type": what})
 $NETWORK
-        await rest()
+        await rest(ticks)
 '''
 
 NETWORK = {
@@ -282,7 +293,7 @@ $HOLD
         show("agent", {"to the speaker": act})
         deeds.append({"type": act})
 
-    async def play(self, samples):
+    async def play(self, samples, ticks=0):
         """Play on for so long."""
         show("speaker", {"plays": f"{samples / 24:.0f} ms"})
         if self.ending != "cleared" and not self.held:
@@ -291,9 +302,9 @@ $HOLD
             if begins and hasattr(self, "on_playback_started"):
                 self.on_playback_started(created_at=asyncio.get_running_loop().time())
         await asyncio.sleep(samples / 24_000)
-        await rest()
+        await rest(ticks)
 
-    async def report(self):
+    async def report(self, ticks=0):
         """Report the end of the segment, heard to its end or cut short."""
         if not self.ending:
             raise Astray("expected the agent to end what is played, it did not")
@@ -306,7 +317,7 @@ $HOLD
             self.ending = ""
         show("speaker", {"stopped after": f"{heard / 24:.0f} ms", "interrupted": cut})
         self.on_playback_finished(playback_position=heard / 24_000, interrupted=cut)
-        await rest()
+        await rest(ticks)
 '''
 
 HOLD = """
@@ -336,11 +347,11 @@ class Microphone(io.AudioInput):
 $PICK_UP'''
 
 PICK_UP = '''
-    async def pick_up(self, samples):
+    async def pick_up(self, samples, ticks=0):
         """The user speaks."""
         show("user", {"speaks": f"{samples / 24:.0f} ms"})
         self.frames.put_nowait(rtc.AudioFrame(bytes(2 * samples), 24_000, 1, samples))
-        await rest()
+        await rest(ticks)
 '''
 
 TOOL = '''
@@ -355,7 +366,7 @@ async def look_up(context: RunContext, city: str) -> str:
 '''
 
 TOOL_ENDS = '''
-async def end_call(call, error=""):
+async def end_call(call, error="", ticks=0):
     """The function ends with a result, or with an error."""
     show("tool", {"ends": call})
     if call not in calls:
@@ -364,7 +375,7 @@ async def end_call(call, error=""):
         calls[call].set_exception(ToolError(error))
     else:
         calls[call].set_result("It is sunny.")
-    await rest()
+    await rest(ticks)
 '''
 
 APP = '''
@@ -416,10 +427,10 @@ $METHODS
         if self.closing is None:
             self.closing = asyncio.create_task(self._session.aclose())
 
-    async def call(self, act):
+    async def call(self, act, ticks=0):
         """Agent code makes a call."""
         show("app", {"calls": act.__name__})
-$ACT        await rest()
+$ACT        await rest(ticks)
 '''
 
 QUIET_ACT = """
@@ -548,7 +559,7 @@ def check(event):
     """Look at each truncation as it is sent."""
     if event["type"] == "conversation.item.truncate":
         item, asked = event["item_id"], event["audio_end_ms"]
-        made = audio_ms.get(item, 0)$PLAYED
+        $MEASURE
         if $BREACH:
             faults.append($TEXT)
 '''

@@ -25,8 +25,8 @@ import attrs
 
 Json = dict[str, Any]
 Choices = tuple[int, ...]
-WantedStep = tuple[int, bool]
-"""The number of a rule, and whether the next event comes right behind it."""
+WantedStep = tuple[int, bool, int]
+"""The number of a rule, whether the next event comes right behind it, and after how many ticks."""
 
 LAST_WORDS_SECONDS = 5.0
 """How long the end of a worker's standard error is waited for."""

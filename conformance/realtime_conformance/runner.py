@@ -3,8 +3,9 @@
 Laws:
 - A run starts from nothing, follows its choices, goes on by steps that let the
   reply go on, ends where only a disturbance is left, and then takes one fresh turn.
-- After each step the client comes to rest, unless the step is delivered in a burst; what it did
-  is matched to a rule in the order in which it did it.
+- After each step the client comes to rest, unless the step is delivered in a burst, or the next
+  one comes after so many ticks, which are turns of the client's loop; what it did is matched to a
+  rule in the order in which it did it.
 - The client is never asked about its private state.
 """
 
@@ -25,6 +26,7 @@ from realtime_conformance.clock import (
 )
 from realtime_conformance.evidence import Witness
 from realtime_conformance.history import Entry, Evidence, History, Phase
+from realtime_conformance.scenario import TICK
 from realtime_conformance.server import ReferenceServer
 from realtime_conformance.setting import SESSION_SECONDS, setting_of
 from realtime_conformance.speaker import SAMPLE_RATE
@@ -68,6 +70,14 @@ class Option(NamedTuple):
     burst: bool = False
 
 
+class Wanted(NamedTuple):
+    """A step that a run is to take: an option, and after how many ticks the next one comes."""
+
+    rule: int
+    burst: bool = False
+    ticks: int = 0
+
+
 class Offer(NamedTuple):
     """What a node offered, and what was taken; None where the run ended."""
 
@@ -76,6 +86,8 @@ class Offer(NamedTuple):
     taken: int | None
     settled: bool = True
     """Whether the client came to rest there; it does not in the middle of a burst."""
+    ticks: int = 0
+    """After how many turns of the client's loop the next step came; 0 if at rest."""
 
 
 Preference = Callable[[State, tuple[Option, ...], list[int]], int]
@@ -102,11 +114,15 @@ class Outcome:
 
     offers: list[Offer]
     history: History
+    turns: list[int]
+    """Turns of the client's loop until it was at rest, after each offer that was taken."""
 
     @property
     def choices(self) -> tuple[int, ...]:
         """The choices of the main part, enough to replay the run."""
-        return tuple(offer.taken for offer in self.offers if offer.taken is not None)
+        return tuple(
+            offer.taken + TICK * offer.ticks for offer in self.offers if offer.taken is not None
+        )
 
 
 class Bench:
@@ -129,7 +145,7 @@ class Bench:
         """
         return self._made(_Given(choices, prefer or first))
 
-    def follow(self, wanted: Sequence[Option]) -> Outcome:
+    def follow(self, wanted: Sequence[Wanted]) -> Outcome:
         """Make one run that takes the wanted steps, in their order, wherever they are offered.
 
         At each node the next wanted step that is offered is taken, and those before it that are
@@ -139,7 +155,7 @@ class Bench:
         Raises:
             NoConnection: the client does not open its connection.
         """
-        return self._made(_Wanted(self.machine, wanted))
+        return self._made(_Following(self.machine, wanted))
 
     def _made(self, choose: Chooser) -> Outcome:
         witness = Witness()
@@ -177,7 +193,7 @@ class _Given:
         if position >= len(self._choices):
             calm = calm_among(run.machine, options)
             return self._prefer(run.state, options, calm) if calm else None
-        if self._choices[position] >= len(options):
+        if self._choices[position] % TICK >= len(options):
             names = [run.machine.rules[option.rule].id for option in options]
             raise BadChoice(
                 f"choice {self._choices[position]} at step {position}, but there are "
@@ -186,10 +202,10 @@ class _Given:
         return self._choices[position]
 
 
-class _Wanted:
+class _Following:
     """Takes wanted steps in their order, and skips those that are not offered."""
 
-    def __init__(self, machine: Machine, wanted: Sequence[Option]) -> None:
+    def __init__(self, machine: Machine, wanted: Sequence[Wanted]) -> None:
         self._rules = machine.rules
         self._wanted = wanted
         self._next = 0
@@ -197,18 +213,22 @@ class _Wanted:
     def __call__(self, run: _Run, options: tuple[Option, ...]) -> int | None:
         """The next wanted step that is offered, else the first calm one."""
         while self._next < len(self._wanted):
-            position = self._position(self._wanted[self._next], options)
+            wanted = self._wanted[self._next]
+            position = self._position(wanted, options)
+            if position is None and run.in_ticks:
+                return None  # what is to come waits until the client is at rest
             self._next += 1
             if position is not None:
-                return position
+                return position + TICK * wanted.ticks
         return next(iter(calm_among(run.machine, options)), None)
 
-    def _position(self, wanted: Option, options: tuple[Option, ...]) -> int | None:
-        if wanted in options:
-            return options.index(wanted)
+    def _position(self, wanted: Wanted, options: tuple[Option, ...]) -> int | None:
+        option = Option(wanted.rule, wanted.burst)
+        if option in options:
+            return options.index(option)
         # what was the second of its kind is the first once that is left out
-        clause = self._clause(wanted)
-        alike = (n for n, option in enumerate(options) if self._clause(option) == clause)
+        clause = self._clause(option)
+        alike = (n for n, other in enumerate(options) if self._clause(other) == clause)
         return next(alike, None)
 
     def _clause(self, option: Option) -> tuple[str, bool]:
@@ -269,9 +289,12 @@ class _Run:
         self.offers: list[Offer] = []
         self.bursts = bench.bursts
         self.in_burst = False
+        self.in_ticks = False
+        self.turns: list[int] = []
         self.server = ReferenceServer(self.machine)
         delta = self.machine.bounds["DELTA"] * SAMPLES_PER_UNIT
         self.stage = Stage(delta, lambda error: witness.add("raised", error))
+        self.witness = witness
         self.unread: list[int] = []
         self.opened = 0.0
         """When the newest socket was opened, in seconds."""
@@ -328,29 +351,43 @@ class _Run:
 
     def outcome(self) -> Outcome:
         """What was offered and what happened so far."""
-        return Outcome(self.offers, self.history)
+        return Outcome(self.offers, self.history, self.turns)
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether the client came to rest since the newest step."""
+        return not (self.in_burst or self.in_ticks)
 
     async def _main(self, choose: Chooser) -> None:
         while not self.history.stopped:
             options = self.options()
             taken = choose(self, options)
-            if taken is None:
-                self.offers.append(Offer(self.state, options, None, not self.in_burst))
+            if taken is None and self.in_ticks:
+                # nothing is to come while the client is busy
+                self.in_ticks = False
+                await self._rest()
+            elif taken is None:
+                self.offers.append(Offer(self.state, options, None, self.at_rest))
                 return
-            await self.choose(options, taken)
+            else:
+                await self.choose(options, taken)
 
-    async def choose(self, options: tuple[Option, ...], taken: int) -> None:
+    async def choose(self, options: tuple[Option, ...], choice: int) -> None:
         """Take one of the options of the node."""
-        self.offers.append(Offer(self.state, options, taken, not self.in_burst))
-        self.in_burst = options[taken].burst
+        ticks, taken = divmod(choice, TICK)
+        self.offers.append(Offer(self.state, options, taken, self.at_rest, ticks))
+        self.in_burst, self.in_ticks = options[taken].burst, ticks > 0
         self.bursts -= self.in_burst
-        await self._take(options[taken].rule, self.in_burst)
+        await self._take(options[taken].rule, self.in_burst, ticks)
+        self.turns.append(self.loop.turns if self.at_rest else 0)
 
     def options(self) -> tuple[Option, ...]:
         """What the environment can do at the node, in the order of the rules."""
         enabled = [n for n in self.machine.environment(self.state) if self._can_be_done(n)]
         if self.in_burst:
             enabled = [number for number in enabled if self._delivers(number)]
+        if self.in_ticks:
+            enabled = [number for number in enabled if self.machine.rules[number].disturbs]
         options = [Option(number) for number in enabled]
         if self.bursts:
             options += [Option(n, True) for n in enabled if self._delivers(n) and self._followed(n)]
@@ -372,7 +409,7 @@ class _Run:
         after = self.machine.after(self.state, Step(number))
         return any(self._delivers(following) for following in self.machine.environment(after))
 
-    async def _take(self, number: int, burst: bool = False) -> None:
+    async def _take(self, number: int, burst: bool = False, ticks: int = 0) -> None:
         rule = self.machine.rules[number]
         if rule.actor == "user" and rule.event in EVENTS:
             # the sound has to reach the server before turn detection can announce it
@@ -380,13 +417,16 @@ class _Run:
             await self._rest()
         before, after = self.state, self.machine.after(self.state, Step(number))
         entry = self._record(Step(number), rule.event, before, after)
-        entry.burst = burst
+        entry.burst, entry.ticks = burst, ticks
         if rule.reads:
             entry.answers = self.unread.pop(0)
         self._lose(rule)
         self.state = after
         await self._act(rule, entry)
-        if not burst:
+        if ticks:
+            await self.loop.turn(ticks)
+            self._observe()
+        elif not burst:
             await self._rest()
 
     async def _act(self, rule: Rule, entry: Entry) -> None:
@@ -438,6 +478,10 @@ class _Run:
 
     async def _rest(self) -> None:
         await self.loop.settle()
+        self._observe()
+
+    def _observe(self) -> None:
+        """Match what the client did since this was last called."""
         for doing in self.stage.taken():
             self._match(doing)
 
@@ -446,7 +490,7 @@ class _Run:
             return
         step, slot = self._explained(doing)
         if step is None:
-            self.history.stopped = True
+            self.history.stopped, self.witness.listens = True, False
             self._record(None, doing.act, self.state, self.state, slot, doing.message)
             return
         rule = self.machine.rules[step.rule]
@@ -462,6 +506,8 @@ class _Run:
     def _explained(self, doing: Doing) -> tuple[Step | None, int]:
         """The rule that explains an act of the client, if one does, and the slot that it names."""
         machine, state, names = self.machine, self.state, self.server.names
+        if doing.delta is not None:
+            return self._captured(*doing.delta)
         if doing.message is None:
             slot = names.slot("call", doing.call) or 0
             return machine.match(state, doing.act, slot, 0), slot
@@ -472,6 +518,14 @@ class _Run:
             if step is not None:
                 return step, slot
         return None, slot
+
+    def _captured(self, item: int, number: int) -> tuple[Step | None, int]:
+        """The rule that lets the client hand over a delta now: the next one of its message."""
+        machine, state = self.machine, self.state
+        known = 0 <= item < machine.bounds["OUTS"]
+        if not known or machine.value(state, f"captured[{item}]") != number:
+            return None, max(item, 0)
+        return machine.match(state, "capture", item, 0), item
 
     def _record(
         self,
@@ -502,10 +556,14 @@ class _Run:
     # the fresh turn and the end
 
     def _is_over(self) -> bool:
-        """Whether the app has closed the session, or the server has said that there is none."""
+        """Whether no further turn can be had of any client.
+
+        The app has closed the session, the server has said that there is none to be had, or the
+        speaker is dead.
+        """
         leaving = self.machine.value(self.state, "leaving")
         closing = leaving == self.machine.code("leaving", "closing")
-        return closing or bool(self.machine.value(self.state, "fatal"))
+        return closing or any(self.machine.value(self.state, name) for name in ("fatal", "stuck"))
 
     async def _fresh_turn(self) -> None:
         """One turn more, along one straight way; it succeeds when all of its audio was played."""
@@ -561,11 +619,12 @@ class _Run:
         while not closing.done():
             due = self.loop.next_deadline()
             if due is None or due > limit:
-                self.history.hang = "closing the session did not end"
+                if not self.history.stopped:
+                    self.history.hang = "closing the session did not end"
                 return
             await self.loop.advance_to(due)
         error = closing.exception()
-        if error is not None:
+        if error is not None and not self.history.stopped:
             self.history.evidence.append(
                 Evidence("raised", f"{type(error).__name__}: {error}", len(self.history.entries))
             )

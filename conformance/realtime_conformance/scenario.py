@@ -2,7 +2,8 @@
 
 Laws:
 - A run is a client, a profile, a scope with its bounds, and the list of choices.
-- A choice is the position of a step among those that the node offered, in the machine's order.
+- A choice is the position of a step among those that the node offered, in the machine's order;
+  `3.0b` is position 3, and the next step comes after 11 ticks (0b in base 36).
 - The id carries a digest of rules and bounds, so an id of another model is refused, not misread.
 """
 
@@ -20,8 +21,14 @@ from realtime_protocol.machine import Machine
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 SHAPE = re.compile(
     r"(?P<client>[A-Za-z_][\w.-]*(?::[A-Za-z_]\w*)?):(?P<profile>[a-z]+):(?P<scope>[a-z-]+)"
-    r"(?P<changes>(?:\+[A-Z]+=\d+)*)(?P<bursts>~\d+)?:(?P<digest>[0-9a-f]{6}):(?P<choices>[0-9a-z]*)"
+    r"(?P<changes>(?:\+[A-Z]+=\d+)*)(?P<bursts>~\d+)?:(?P<digest>[0-9a-f]{6}):"
+    r"(?P<choices>(?:[0-9a-z](?:\.[0-9a-z]{2})?)*)"
 )
+CHOICE = re.compile(r"([0-9a-z])(?:\.([0-9a-z]{2}))?")
+
+TICK = 64
+"""A choice is the position of an option, and `TICK` times the ticks after which the next step
+comes; 0 is at rest."""
 
 
 class BadId(ValueError):
@@ -48,9 +55,17 @@ class Scenario:
     def id(self, digest: str) -> str:
         """The id of this run under the model with `digest`."""
         changes = "".join(f"+{name}={value}" for name, value in self.changes)
-        choices = "".join(DIGITS[choice] for choice in self.choices)
+        choices = "".join(map(_spelled, self.choices))
         bursts = f"~{self.bursts}" if self.bursts else ""
         return f"{self.client}:{self.profile}:{self.scope}{changes}{bursts}:{digest}:{choices}"
+
+
+def _spelled(choice: int) -> str:
+    ticks, position = divmod(choice, TICK)
+    if not ticks:
+        return DIGITS[position]
+    high, low = divmod(ticks, 36)
+    return f"{DIGITS[position]}.{DIGITS[high]}{DIGITS[low]}"
 
 
 def scope_of(profile: str, scope: str, changes: Mapping[str, int]) -> Scope:
@@ -85,7 +100,10 @@ def parse_id(text: str) -> Scenario:
         (name, int(value))
         for name, value in (part.split("=") for part in found["changes"].split("+")[1:])
     )
-    choices = tuple(DIGITS.index(digit) for digit in found["choices"])
+    choices = tuple(
+        DIGITS.index(digit) + TICK * int(ticks or "0", 36)
+        for digit, ticks in CHOICE.findall(found["choices"])
+    )
     bursts = int((found["bursts"] or "~0")[1:])
     scenario = Scenario(found["client"], found["profile"], found["scope"], changes, bursts, choices)
     try:

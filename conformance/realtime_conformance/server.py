@@ -9,8 +9,6 @@ Laws:
 
 from __future__ import annotations
 
-import base64
-import functools
 import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
@@ -18,7 +16,7 @@ from typing import Any
 
 import attrs
 
-from realtime_conformance.speaker import SAMPLE_RATE
+from realtime_conformance.sound import encoded
 from realtime_protocol.acceptance import arrange
 from realtime_protocol.adoption import Adoption
 from realtime_protocol.bounds import UNIT_MS
@@ -81,7 +79,7 @@ class ReferenceServer:
         """
         message = self.inbox.popleft() if rule.reads else None
         self._remember(rule, message)
-        arrange(self.machine, self.names, rule, message)
+        arrange(self.machine, self.names, rule, message, after)
         moment = Moment(self.machine, rule, before, after)
         said = template(moment)
         if said is None:
@@ -210,8 +208,8 @@ class _Filler:
     def metadata(self, part: Metadata) -> Any:
         return self.server.names.metadata.get(part.response)
 
-    def sound(self, _: Sound) -> str:
-        return encoded_audio(self.moment.machine.bounds["DELTA"])
+    def sound(self, part: Sound) -> str:
+        return encoded(part.item, part.number, self.moment.machine.bounds["DELTA"])
 
     def free(self, part: Free) -> Any:
         if part.echo is not None:
@@ -284,12 +282,6 @@ def piece_of(text: str, number: int, count: int) -> str:
         return " "
     text = text.ljust(count)
     return text[number * len(text) // count : (number + 1) * len(text) // count]
-
-
-@functools.cache
-def encoded_audio(units: int) -> str:
-    """Audio of so many units as it is on the wire: silence, 16 bit mono PCM in base64."""
-    return base64.b64encode(b"\0" * (2 * SAMPLE_RATE * units * UNIT_MS // 1000)).decode()
 
 
 BETA_WORDS = {"output_audio": "audio", "output_text": "text", "output_modalities": "modalities"}

@@ -59,7 +59,7 @@ class _Trail:
     """One run that shows the violation."""
 
     size: tuple[int, int, int, Choices]
-    """Disturbances, bursts, steps up to the finding, and the choices that have to be said."""
+    """Disturbances, bursts and ticks, steps up to the finding, choices that have to be said."""
     steps: tuple[WantedStep, ...]
     """Those up to the finding, and those that have to be said."""
 
@@ -107,8 +107,8 @@ class _Search:
         found = [until for *finding, until in trail["findings"] if tuple(finding) == wanted]
         if not found:
             return None
-        steps = tuple((rule, bool(burst)) for rule, burst in trail["steps"])
-        bursts = sum(burst for _, burst in steps)
+        steps = tuple((rule, bool(burst), ticks) for rule, burst, ticks in trail["steps"])
+        bursts = sum(burst or ticks > 0 for _, burst, ticks in steps)
         needed = trail["needed"]
         size = (trail["disturbances"], bursts, min(found), tuple(trail["choices"][:needed]))
         return _Trail(size, steps[: max(needed, min(found))])
@@ -135,11 +135,11 @@ class _Search:
         return improved
 
     def _settle(self) -> bool:
-        """Try to let the client come to rest where an event comes right behind another."""
-        bursts = [n for n, (_, burst) in enumerate(self.best.steps) if burst]
+        """Try to let the client come to rest where a step comes before it is."""
+        bursts = [n for n, (_, burst, ticks) in enumerate(self.best.steps) if burst or ticks]
         for n in bursts:
             wanted = self.best.steps
-            if self._smaller((*wanted[:n], (wanted[n][0], False), *wanted[n + 1 :])):
+            if self._smaller((*wanted[:n], (wanted[n][0], False, 0), *wanted[n + 1 :])):
                 return True
         return False
 

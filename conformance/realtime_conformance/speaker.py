@@ -4,6 +4,7 @@ Laws:
 - It keeps the contract of an audio sink: one finish for each segment that was captured, drained
   after a flush or cleared.
 - Positions are in samples, so nothing is rounded before it is reported.
+- What it is given is passed on as it is: who listens can tell whose audio it is.
 """
 
 from __future__ import annotations
@@ -31,8 +32,8 @@ class SpeakerListener(Protocol):
 class Speaker:
     """One playback segment after another, in samples."""
 
-    observe: Callable[[str, int], None]
-    """Told of every act of the client, such as `capture` or `clear`, and of its samples."""
+    observe: Callable[[str, bytes], None]
+    """Told of every act of the client, such as `capture` or `clear`, and of its sound."""
     listener: SpeakerListener | None = None
     captured: int = 0
     played: int = 0
@@ -43,8 +44,9 @@ class Speaker:
     """Samples of the segments behind it; the last one is being captured if `open`."""
     paused: bool = False
 
-    def capture(self, samples: int) -> None:
-        """The client hands over `samples` of audio."""
+    def capture(self, pcm: bytes) -> None:
+        """The client hands over audio: 16 bit mono PCM."""
+        samples = len(pcm) // 2
         if self.ending and not self.open:
             self.waiting.append(0)
         elif not self.open:
@@ -54,33 +56,33 @@ class Speaker:
             self.waiting[-1] += samples
         else:
             self.captured += samples
-        self.observe("capture", samples)
+        self.observe("capture", pcm)
 
     def flush(self) -> None:
         """The client marks the end of the segment."""
         if self.open and not self.waiting:
             self.ending = "flushed"
         self.open = False
-        self.observe("flush", 0)
+        self.observe("flush", b"")
 
     def clear(self) -> None:
         """The client drops what has not been played and ends what was captured."""
         if self.open or self.ending:
             self.ending = "cleared"
         self.open = self.paused = False
-        self.observe("clear", 0)
+        self.observe("clear", b"")
 
     def pause(self) -> None:
         """The client holds playout where it is; nothing happens if it is held already."""
         if not self.paused:
             self.paused = True
-            self.observe("pause", 0)
+            self.observe("pause", b"")
 
     def resume(self) -> None:
         """The client lets playout go on; nothing happens if it goes on already."""
         if self.paused:
             self.paused = False
-            self.observe("resume", 0)
+            self.observe("resume", b"")
 
     def play(self, samples: int) -> None:
         """Playout advances by `samples`, or by what is left, unless it is cleared or paused."""

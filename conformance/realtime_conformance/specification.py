@@ -38,8 +38,7 @@ def verdicts(
     """What becomes of each recording.
 
     Raises:
-        ValueError: a file cannot be read, an event, dialect or assumption is unknown, or the
-            dialect rests on what the rules cannot make.
+        ValueError: a file cannot be read, or an event, dialect or assumption is unknown.
     """
     assumed(assumptions)
     for file in files:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 
 from realtime_conformance.clients.interface import Client, Http, Seams, ToolFailed, call_of
 from realtime_conformance.setting import Setting
+from realtime_conformance.sound import Heard, recognised
 from realtime_conformance.speaker import Speaker
 
 SPEECH_SECONDS = 0.2
@@ -79,11 +80,16 @@ class Line(Protocol):
 
 
 class Doing(NamedTuple):
-    """One thing that the client did: an act, the wire message of it, and the call that it names."""
+    """One thing that the client did: an act, and what it is about.
+
+    That is a wire message, a function call, or a delta of a message that is handed to the speaker.
+    """
 
     act: str
     message: Any = None
     call: str = ""
+    delta: tuple[int, int] | None = None
+    """Item and number."""
 
 
 class Stage:
@@ -95,7 +101,8 @@ class Stage:
 
     def __init__(self, samples: int, raised: Callable[[Exception], None]) -> None:
         self._delta = samples
-        self._captured = 0
+        self._captured = (-1, 0, 0)
+        """Item and number of the delta that is handed over, and how much of it was."""
         self._raised = raised
         self._calls: dict[str, asyncio.Future[str]] = {}
         self._starting: asyncio.Task[None]
@@ -207,15 +214,22 @@ class Stage:
         message = json.loads(text)
         self._note(Doing(str(message.get("type", "")), message))
 
-    def _speaker_act(self, act: str, samples: int) -> None:
+    def _speaker_act(self, act: str, pcm: bytes) -> None:
         if act != "capture":
-            self._captured = 0
+            self._captured = (-1, 0, 0)
             self._note(Doing(act))
-            return
-        self._captured += samples
-        while self._captured >= self._delta:
-            self._captured -= self._delta
-            self._note(Doing(act))
+        for heard in recognised(pcm):
+            self._capture(heard)
+
+    def _capture(self, heard: Heard) -> None:
+        """Note each delta that was handed over whole."""
+        item, number, had = self._captured
+        delta = (heard.item, heard.number)
+        samples = heard.samples + (had if delta == (item, number) else 0)
+        while samples >= self._delta:
+            samples -= self._delta
+            self._note(Doing("capture", delta=delta))
+        self._captured = (*delta, samples)
 
     async def _carry_out(self, call_id: str) -> str:
         """What the app's function does until the scenario ends it."""

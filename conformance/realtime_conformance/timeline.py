@@ -53,6 +53,13 @@ def render(outcome: Outcome) -> Json:
     }
 
 
+def _hurry(entry: Entry) -> str:
+    """How soon the next step comes, if it does not wait for the client to rest."""
+    if entry.burst:
+        return " (the next at once)"
+    return f" (the next after {entry.ticks} ticks)" if entry.ticks else ""
+
+
 def _breaches(history: History) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     for check in CHECKS:
@@ -109,7 +116,7 @@ def _what(entry: Entry) -> str:
         return "=> client: " + _wire(entry)
     if rule.actor == "user":
         return f"{rule.id.split('.')[1].replace('_', ' ')}; server => client: {_wire(entry)}"
-    return rule.event.replace("_", " ") + (" (behind it, at once:)" if entry.burst else "")
+    return rule.event.replace("_", " ") + _hurry(entry)
 
 
 FIELDS = ("item_id", "audio_end_ms", "response_id")
@@ -127,7 +134,7 @@ def _wire(entry: Entry) -> str:
     response = body.get("response")
     if isinstance(response, dict) and "status" in response:
         shown += [f"{response['id']} {response['status']}"]
-    return " ".join([body["type"], *shown]) + (" (burst)" if entry.burst else "")
+    return " ".join([body["type"], *shown]) + _hurry(entry)
 
 
 def _knowledge(entry: Entry) -> list[str]:

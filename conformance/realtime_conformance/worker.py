@@ -26,7 +26,7 @@ from realtime_conformance.clients.interface import MissingSeam
 from realtime_conformance.clients.registry import UnknownClient, load
 from realtime_conformance.evidence import HarnessFault
 from realtime_conformance.outline import NotShown, outline
-from realtime_conformance.runner import BadChoice, Bench, LiveRun, NoConnection, Option, Outcome
+from realtime_conformance.runner import BadChoice, Bench, LiveRun, NoConnection, Outcome, Wanted
 from realtime_conformance.scenario import scope_of
 from realtime_conformance.timeline import render
 from realtime_conformance.trail import trail
@@ -72,7 +72,7 @@ class Worker:
 
     def follow(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make one run that takes the wanted steps where they are offered; as `trail`."""
-        wanted = [Option(rule, burst) for rule, burst in request["follow"]]
+        wanted = [Wanted(*step) for step in request["follow"]]
         return trail(self.bench.follow(wanted))
 
     def outline(self, request: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ Laws:
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -26,11 +26,11 @@ from realtime_protocol.bounds import NOTHING_BUT_AUDIO, sizes
 from realtime_protocol.machine import Machine, Step
 from realtime_protocol.messages import Addressed, readings
 from realtime_protocol.names import Names, at
-from realtime_protocol.recordings import Line, Recording
+from realtime_protocol.recordings import Event, Line, Recording
 from realtime_protocol.rule import Rule
 from realtime_protocol.state import State, show_message
 from realtime_protocol.vocabulary import EVENTS
-from realtime_protocol.wire import Moment, Wire, template
+from realtime_protocol.wire import REPLAYED, Moment, Wire, template
 
 ENDLESS = 1_000_000
 """More pieces of anything than a recording has."""
@@ -99,7 +99,6 @@ def accept(
     Raises:
         UnknownEvent: an event is not in the vocabulary.
         UnknownAssumption: an assumption is not known.
-        NotModelled: the dialect rests on what the rules cannot make.
     """
     return _Acceptor(recording, machine or Machine(bounds_of(recording, assumptions))).run()
 
@@ -110,14 +109,14 @@ def bounds_of(recording: Recording, assumptions: Iterable[str] = ()) -> dict[str
     for line in recording.lines:
         count[str(line.event.get("type"))] += 1
     opened = [
-        int(line.event.get("output_index") or 0)
+        line.event
         for line in recording.lines
         if line.event.get("type") == "response.output_item.added"
     ]
     parts = [int(line.event.get("content_index") or 0) for line in recording.lines]
     bounds = {**NOTHING_BUT_AUDIO, **LARGE}
     bounds["RESPONSES"] = count["response.created"] + 1
-    bounds["OUTPUTS"] = max(opened, default=0) + 1
+    bounds["OUTPUTS"] = _outputs(opened)
     bounds["PARTS"] = max(parts, default=0) + 1
     bounds["USERS"] = (
         count["input_audio_buffer.speech_started"] + count["input_audio_buffer.committed"] + 1
@@ -134,6 +133,13 @@ def bounds_of(recording: Recording, assumptions: Iterable[str] = ()) -> dict[str
     return {**bounds, **sizes(bounds)}
 
 
+def _outputs(opened: Sequence[Event]) -> int:
+    """Most items of one response: by index, or by number where indexes do not tell them apart."""
+    indexes = [int(event.get("output_index") or 0) + 1 for event in opened]
+    of_each = Counter(str(event.get("response_id")) for event in opened)
+    return max([1, *indexes, *of_each.values()])
+
+
 LARGE = {
     **dict.fromkeys(
         (
@@ -147,7 +153,7 @@ LARGE = {
     **dict.fromkeys(
         (
             "AUDIO_OUT", "TEXT_OUT", "CALL_OUT", "MCP_OUT", "RATE_LIMITS", "VAD", "TRACK_USERS",
-            "TRACK_BUFFER", "TRANSCRIPTION", "EARLY_ASR", "SEGMENTS", "DEAF", "RECORDED",
+            "TRACK_BUFFER", "TRANSCRIPTION", "EARLY_ASR", "SEGMENTS", "DEAF", "RECORDED", "REPEATS",
         ),
         1,
     ),
@@ -157,6 +163,12 @@ LARGE = {
 }  # fmt: skip
 """Every part of the protocol switched on, without limits; the app and the speaker are not seen."""
 
+
+OF_KNOWN_ITEMS = (
+    "client.conversation.item.create.again",
+    "client.conversation.item.create.duplicate",
+)
+"""Creations of an item that there was or is; without the client's side none is assumed."""
 
 STAGES = (
     *itertools.product(("listed", "streaming"), ("running", "turn_detected", "client_cancelled")),
@@ -362,7 +374,7 @@ class _Acceptor:
         rule = self.machine.rules[sender]
         if "c" in rule.at:
             return self.machine.value(config.state, "created") == rule.at["c"]
-        return rule.id != "client.conversation.item.create.again"
+        return rule.id not in OF_KNOWN_ITEMS
 
     def _step(self, config: Config, number: int, event: Wire) -> Config | None:
         """Take a step of the server, if the payload fits; None if it does not."""
@@ -376,15 +388,12 @@ class _Acceptor:
         after = machine.after(config.state, Step(number))
         message = config.unread[0] if rule.reads else None
         names = config.names.copy()
-        self._arrange(names, rule, message)
+        arrange(machine, names, rule, message, after)
         said = template(Moment(machine, rule, config.state, after))
         if said is None or not names.fits(said, event, message):
             return None
         unread = config.unread[1:] if rule.reads else config.unread
         return Config(after, names, unread, (config.trail, number))
-
-    def _arrange(self, names: Names, rule: Rule, message: Wire | None) -> None:
-        arrange(self.machine, names, rule, message)
 
     def _closure(self, configs: Sequence[Config]) -> list[Config]:
         """All configurations, and those that the server's silent steps lead to."""
@@ -448,11 +457,16 @@ class _Acceptor:
         return active or bool(state[-1])
 
 
-def arrange(machine: Machine, names: Names, rule: Rule, message: Wire | None) -> None:
+def arrange(machine: Machine, names: Names, rule: Rule, message: Wire | None, after: State) -> None:
     """Keep the order of the conversation as a server step changes it."""
     bounds = machine.bounds
     if rule.event == "input_audio_buffer.committed":
-        names.place(bounds["OUTS"] + rule.at["u"])
+        _place_spoken(names, bounds["OUTS"] + rule.at["u"], by_hand=bool(rule.reads))
+    elif rule.id == "user.barges_in.unclosed":
+        names.deleted |= _taken_away(machine, rule.at["r"], after)
+    elif rule.id == "server.conversation.item.added.replayed":
+        names.created[rule.at["m"]] = REPLAYED
+        names.place(rule.at["m"])
     elif rule.event == "conversation.item.deleted":
         names.deleted |= {rule.at["m"]}
     elif rule.event == "session.created":
@@ -461,6 +475,23 @@ def arrange(machine: Machine, names: Names, rule: Rule, message: Wire | None) ->
         item = rule.at["m"] if "m" in rule.at else bounds["OUTS"] + bounds["USERS"] + rule.at["n"]
         previous = at(message or {}, "previous_item_id")
         names.place(item, names.slot("item", previous), first=previous == "root")
+
+
+def _place_spoken(names: Names, item: int, *, by_hand: bool) -> None:
+    """Place an item that is committed; what has been added before stays where it is."""
+    if by_hand or item not in names.order:
+        names.place(item)
+
+
+def _taken_away(machine: Machine, response: int, state: State) -> set[int]:
+    """The items of a response that are not in the conversation any more."""
+    outputs = machine.bounds["OUTPUTS"]
+    items = range(response * outputs, (response + 1) * outputs)
+    return {m for m in items if _member(machine, state, f"item[{m}]") == "deleted"}
+
+
+def _member(machine: Machine, state: State, name: str) -> str:
+    return machine.member(name, machine.value(state, name))
 
 
 def _merged(configs: Sequence[Config]) -> list[Config]:

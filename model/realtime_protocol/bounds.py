@@ -104,6 +104,7 @@ NOTHING_BUT_AUDIO: Mapping[str, int] = {
     "RETRIEVES": 0,
     "CREATES": 0,
     "PLACES": 0,  # largest place of an item that the graph holds
+    "REPEATS": 0,  # a client that does wrong may create an item under an id that one has
     "ASIDES": 0,
     # disturbances
     "DISTURBANCES": 1,
@@ -145,6 +146,16 @@ NOTHING_BUT_AUDIO: Mapping[str, int] = {
     "LIMITS_EARLY": 0,  # rate_limits.updated follows response.created
     "PART_TEXT": 1,  # content_part.done says the text of a text message
     "SIDEBAND": 0,  # the audio goes another way, and its playout is told of
+    "REPLAYS": 0,  # items of an earlier session enter the conversation before session.updated
+    "EARLY_ITEM": 0,  # a spoken item is added behind speech_started
+    "INTERIMS": 0,  # a transcription has no deltas, and is completed again and again
+    "EARLY_RESPONSE": 0,  # the response of a turn may be created while the turn is heard
+    "CUT_UNCLOSED": 0,  # speech ends a response before it is announced, and nothing is closed
+    "TRANSCRIPT_FIRST": 0,  # an audio message closes its transcript, its part, and then its audio
+    "INDEXES": 1,  # items of one response are told apart by output_index
+    "CALLS_PLACED": 1,  # conversation.item.added of a call and of its output says what is before it
+    "CONTENTS": 1,  # events of a message and of arguments repeat its content and its index
+    "DETAILS": 1,  # status_details say why a response ended
 }
 
 MINIMA = {
@@ -155,10 +166,12 @@ SWITCHES = (
     "AUDIO_OUT", "TEXT_OUT", "CALL_OUT", "MCP_OUT", "BURST", "FULL", "RATE_LIMITS", "SPEAKER",
     "STUCK", "VOICES", "VAD", "CREATE_RESPONSE", "INTERRUPT_RESPONSE", "TRACK_BUFFER",
     "TRACK_USERS", "TRANSCRIPTION", "EARLY_ASR", "SEGMENTS", "DEAF", "CANCEL_BY_ID", "HANDLES",
-    "AGAIN", "CONTEXTS", "REMOVALS", "CHANGES", "TOOLS", "OPTIONS", "HANDOVERS", "CLOSES", "FATALS", "CLEARINGS",
+    "AGAIN", "CONTEXTS", "REMOVALS", "CHANGES", "TOOLS", "OPTIONS", "HANDOVERS", "CLOSES", "FATALS",
+    "CLEARINGS",
     "CONVERSATION_CREATED", "SILENT_EXPIRY", "CANCEL_HITS_NEXT", "LATE_DELTAS", "ITEM_DONE",
     "USER_DONE", "CREATED_DONE", "LIMITS_EARLY", "PART_TEXT", "AUDIO_DELTAS", "SIDEBAND",
-    "RECORDED",
+    "RECORDED", "REPEATS", "REPLAYS", "EARLY_ITEM", "INTERIMS", "EARLY_RESPONSE", "CUT_UNCLOSED",
+    "TRANSCRIPT_FIRST", "INDEXES", "CALLS_PLACED", "CONTENTS", "DETAILS",
 )  # fmt: skip
 """Bounds that only say whether there is something."""
 MAXIMA = {**dict.fromkeys(SWITCHES, 1), "DUPLICATES": 2}
@@ -274,8 +287,18 @@ _SCOPES = (
     ),
     scope(
         "two-parts",
-        "one message of two content parts, and tools of an MCP server",
-        **{**TEXT, "PARTS": 2, "MCP_OUT": 1, "ARGUMENTS": 1, "OUTPUTS": 2},
+        "one message of two content parts, and tools of an MCP server, beside a function call",
+        **{
+            **TEXT,
+            "PARTS": 2,
+            "MCP_OUT": 1,
+            "CALL_OUT": 1,
+            "CALLS_FROM": 2,
+            "ARGUMENTS": 1,
+            "OUTPUTS": 2,
+            "RESPONSES": 2,
+            "LATER_OUTPUTS": 1,
+        },
     ),
     scope(
         "vad-turn",
@@ -293,6 +316,7 @@ _SCOPES = (
             "ASR": 2,
             "REFUSED": 1,
             "TICKS": 0,
+            "DISTURBANCES": 2,  # the turn of a barge-in, and the refusal of its reply
         },
     ),
     scope(
@@ -306,6 +330,7 @@ _SCOPES = (
             "TRACK_USERS": 1,
             "INTERRUPT_RESPONSE": 0,
             "REFUSED": 1,
+            "DISTURBANCES": 2,  # the turn of a barge-in, and the refusal of its reply
         },
     ),
     scope(
@@ -381,6 +406,7 @@ _SCOPES = (
             "VOICES": 1,
             "CREATES": 2,
             "PLACES": 1,
+            "REPEATS": 1,
             "CONTEXTS": 1,
             "REMOVALS": 1,
             "CHANGES": 1,
@@ -397,6 +423,7 @@ _SCOPES = (
         "another agent takes over, or the session is closed, while a reply is heard",
         **{
             **BRIEF,
+            "VOICES": 1,
             "CHANGES": 1,
             "HANDOVERS": 1,
             "TRACK_USERS": 1,
@@ -420,6 +447,7 @@ _SCOPES = (
             **BRIEF,
             "SOCKETS": 2,
             "WAITS": 2,
+            "REPEATS": 1,
             "DROPS": 1,
             "REFUSALS": 1,
             "EXPIRIES": 1,

@@ -345,6 +345,7 @@ OPTIONAL = (
     "client.conversation.item.delete",
     "client.conversation.item.retrieve",
     "client.conversation.item.create.again",
+    "client.conversation.item.create.duplicate",
     "client.speaker.pause",
 )
 """What a correct client may leave undone for ever."""
@@ -747,10 +748,11 @@ ALWAYS: tuple[Property, ...] = (
         id="done-closes-items",
         kind="invariant",
         of="server",
-        about="A response that is done has closed all of its items.",
-        source="SDK response_done_event.py; facts 2.2",
+        about="A response that is done has closed all of its items, those apart that one dialect "
+        "leaves open when speech cuts it.",
+        source="SDK response_done_event.py; facts 2.2; CAS-F xai_ws handle_barge_in",
         over={"r": "RESPONSES"},
-        given="response[r] == done",
+        given="response[r] == done and (CUT_UNCLOSED == 0 or ending[r] != turn_detected)",
         holds="ending[r] != running"
         " and all(q // OUTPUTS != r or output[q] in (nothing, closed) for q in OUTS)",
     ),
@@ -790,7 +792,7 @@ ALWAYS: tuple[Property, ...] = (
         of="server",
         about="The events of an item keep their order.",
         source="facts 2.1, 2.2",
-        over={"m": "OUTS", "stage": "9"},
+        over={"m": "OUTS", "stage": "10"},
         given="output[m] == stage",
         holds="output[m] >= stage",
         unless=("server.response.content_part.added.next",),
@@ -929,6 +931,15 @@ ALWAYS: tuple[Property, ...] = (
         given="item[m] == deleted",
         holds="item[m] == deleted",
         unless=GONE,
+    ),
+    Property(
+        id="deleted-is-not-listed",
+        kind="precondition",
+        of="server",
+        about="An item that was deleted is neither added to the conversation nor done in it.",
+        source="SDK conversation_item_deleted_event.py; facts 6, 9.12 (open)",
+        rules=("server.conversation.item.added.reply", "server.conversation.item.done.reply"),
+        holds="item[m] == present",
     ),
     Property(
         id="deleted-is-not-named",
@@ -1177,6 +1188,24 @@ ALWAYS: tuple[Property, ...] = (
         given="sounding[m] == ended",
         holds="sounding[m]",
     ),
+    Property(
+        id="early-response-waits",
+        kind="invariant",
+        of="server",
+        about="A response that is created while its turn is heard opens no item before the commit.",
+        source="CAS-F xai_ws handle_barge_in",
+        given="early == 1",
+        holds="all(response[r] != active or oob[r] == 1 or opened[r] == 0 for r in RESPONSES)",
+    ),
+    Property(
+        id="early-item-is-of-a-turn",
+        kind="invariant",
+        of="server",
+        about="An item that is added when speech begins belongs to the turn that is heard.",
+        source="CAS xai_ws, CAS-F xai_ws",
+        given="entered != no",
+        holds="turn in (open, stopped) and spoken > 0",
+    ),
 )
 
 ENDED_SOCKET = "connection not in (open, ready)"
@@ -1268,6 +1297,15 @@ EVENTUALLY: tuple[Property, ...] = (
         over={"m": "ITEMS"},
         given="entry[m] == 1",
         holds="entry[m] == 0",
+    ),
+    Property(
+        id="speech-is-announced",
+        kind="leads-to",
+        of="server",
+        about="Speech that has ended a response is announced.",
+        source="CAS-F xai_ws handle_barge_in",
+        given="speech == speaking and turn == none",
+        holds=f"turn == open or {ENDED_SOCKET}",
     ),
     Property(
         id="turn-is-committed",

@@ -362,15 +362,15 @@ ASSUMPTIONS: Mapping[str, str] = MappingProxyType(
         "content_part.done, output_audio.done, output_item.done.",
         "items_one_by_one": "An item is closed before the next one of its response is opened, and "
         "each has output_index 0.",
-        "cut_without_closing": "A response cut by speech gets response.done, completed and with "
-        "empty output, before speech_started; what was open is never closed and leaves the "
+        "cut_without_closing": "A response cut by speech gets response.done, completed and without "
+        "what was open, before speech_started; what was open is never closed and leaves the "
         "conversation.",
         "previous_item_id_unreliable": "conversation.item.added of a function call and of its "
         "output has previous_item_id null; events that place no item have the field too.",
-        "contents_left_out": "output_item.added and output_item.done of a message have no "
-        "content, content_part.done has no part, deltas of arguments no output_index.",
+        "contents_left_out": "output_item.added and output_item.done of a message may have no "
+        "content, content_part.done no part, deltas of arguments no output_index.",
         "bare_responses": "response.created and response.done have no conversation_id, a text as "
-        "status_details, and their usage beside the response.",
+        "status_details, and response.done has its usage and response_id beside the response.",
     }
 )
 """What a dialect may take for granted against GA; the name is what the acceptor switches."""
@@ -421,6 +421,7 @@ class Dialect:
     `contents` is content type to GA content type, inside of items; the `part` of a content part
     event has the short type in GA too, and stays.
     `fields` is the name of a field of a `session` or `response` object to its path in GA.
+    `surplus` are fields that GA has in messages only, and the dialect in other items too.
     `assumptions` are names from `ASSUMPTIONS`.
     """
 
@@ -431,6 +432,7 @@ class Dialect:
     drop: frozenset[str] = frozenset()
     contents: Mapping[str, str] = MappingProxyType({})
     fields: Mapping[str, str] = MappingProxyType({})
+    surplus: frozenset[str] = frozenset()
     assumptions: tuple[str, ...] = ()
 
 
@@ -489,6 +491,7 @@ DIALECTS: Mapping[str, Dialect] = MappingProxyType(
                 drop=frozenset({"ping", "conversation.item.input_audio_transcription.updated"}),
                 contents=BETA_CONTENTS,
                 fields=FLAT_FIELDS,
+                surplus=frozenset({"role"}),
                 assumptions=(
                     "no_item_done",
                     "conversation_created",
@@ -542,9 +545,13 @@ def _event(event: Event, words: Dialect) -> Event:
 
 
 def _item(item: object, words: Dialect) -> object:
-    if not isinstance(item, Mapping) or not isinstance(item.get("content"), list):
+    if not isinstance(item, Mapping):
         return item
-    return {**item, "content": [_content(content, words) for content in item["content"]]}
+    message = item.get("type") == "message"
+    said = {name: value for name, value in item.items() if message or name not in words.surplus}
+    if isinstance(said.get("content"), list):
+        said["content"] = [_content(content, words) for content in said["content"]]
+    return said
 
 
 def _content(content: object, words: Dialect) -> object:

@@ -109,7 +109,10 @@ class Metadata:
 
 @attrs.frozen
 class Sound:
-    """So many deltas' worth of audio."""
+    """The audio of delta `number` of an item."""
+
+    item: int
+    number: int
 
 
 @attrs.frozen
@@ -194,12 +197,19 @@ def output_item(moment: Moment, m: int, *, final: bool, new: bool = False) -> Wi
     own["status"] = ("completed" if whole else "incomplete") if final else "in_progress"
     if kind == "call":
         return {**own, **_call(moment, m, final=final, new=new)}
+    content: Any = _content(moment, m, kind) if final else []
+    about_output = moment.rule.event.startswith("response.output_item.")
     return {
         **own,
         "type": "message",
         "role": "assistant",
-        "content": _content(moment, m, kind) if final else [],
+        "content": _unless_left_out(moment, content) if about_output else content,
     }
+
+
+def _unless_left_out(moment: Moment, value: Any) -> Any:
+    """What a server of the dialect `contents_left_out` does not say."""
+    return value if moment.machine.bounds["CONTENTS"] else Maybe(value)
 
 
 def _call(moment: Moment, m: int, *, final: bool, new: bool) -> Wire:
@@ -231,13 +241,13 @@ def _part(moment: Moment, m: int) -> int:
     return moment.value("part", m) - 1
 
 
-def user_item(m: int, *, new: bool = False) -> Wire:
+def user_item(m: int, *, status: str = "completed") -> Wire:
     """The item of a spoken turn."""
     return {
-        "id": Id("item", m, new),
+        "id": Id("item", m),
         "object": Maybe("realtime.item"),
         "type": "message",
-        "status": "completed",
+        "status": status,
         "role": "user",
         "content": [{"type": "input_audio", "transcript": Free()}],
     }
@@ -261,6 +271,9 @@ def _item(moment: Moment) -> Wire:
     what = moment.rule.id.rpartition(".")[2]
     if what == "user":
         m, item = moment.user, user_item(moment.user)
+    elif what == "speech":
+        m = moment.at["m"]
+        item = user_item(m, status="in_progress")
     elif what == "system":
         machine = moment.machine
         m = machine.bounds["OUTS"] + machine.bounds["USERS"] + moment.at["n"]
@@ -268,10 +281,30 @@ def _item(moment: Moment) -> Wire:
     elif what == "created":
         m = moment.at["m"]
         item = created_item(m)
+    elif what == "replayed":
+        m = moment.at["m"]
+        item = {**created_item(m), "id": Id("item", m, new=True), "status": "completed"}
     else:
         m = moment.at["m"]
         item = output_item(moment, m, final=final)
-    return {"previous_item_id": Before(m, final), "item": item}
+    return {"previous_item_id": _place(moment, m, final=final), "item": item}
+
+
+def _place(moment: Moment, m: int, *, final: bool) -> Before | None:
+    """The item before; where calls are not placed, that is said neither of them nor of outputs."""
+    bounds = moment.machine.bounds
+    call = m >= bounds["ANSWER"] or (m < bounds["OUTS"] and moment.member("kind", m) == "call")
+    return None if call and not final and not bounds["CALLS_PLACED"] else Before(m, final)
+
+
+REPLAYED: Wire = {
+    "item": {
+        "type": "message",
+        "role": "assistant",
+        "content": [{"type": "output_text", "text": "As said before."}],
+    }
+}
+"""The message that an item of an earlier session stands for: nobody sent it on this socket."""
 
 
 def created_item(m: int) -> Wire:
@@ -293,25 +326,35 @@ def created_item(m: int) -> Wire:
 def _response(moment: Moment) -> Wire:
     r = moment.at["r"]
     done = moment.rule.event == "response.done"
-    status, details = _status(moment.member("ending", r)) if done else ("in_progress", None)
-    outputs = moment.machine.bounds["OUTPUTS"]
-    opened = moment.value("opened", r) if done else 0
+    status, details = _status(_ending(moment)) if done else ("in_progress", None)
+    bounds = moment.machine.bounds
+    outputs = range(r * bounds["OUTPUTS"], (r + 1) * bounds["OUTPUTS"]) if done else ()
+    beside = {"response_id": Maybe(Id("response", r))} if done and not bounds["DETAILS"] else {}
     return {
+        **beside,
         "response": {
             "object": Maybe("realtime.response"),
             "id": Id("response", r, new=not done),
             "status": status,
-            "status_details": details,
+            "status_details": details if bounds["DETAILS"] else Free(details),
             "output": [
-                output_item(moment, r * outputs + place, final=True) for place in range(opened)
+                output_item(moment, m, final=True)
+                for m in outputs
+                if moment.member("output", m) == "closed"
             ],
             "conversation_id": Free(None if moment.value("oob", r) else "conv_1"),
             "output_modalities": Free(["audio"]),
             "max_output_tokens": Free("inf"),
             "usage": Free(USAGE if done else None),
             "metadata": Metadata(r),
-        }
+        },
     }
+
+
+def _ending(moment: Moment) -> str:
+    """How a response has ended, as is said; where speech ends it unannounced, that is hidden."""
+    unclosed = moment.rule.id == "user.barges_in.unclosed"
+    return "completed" if unclosed else moment.member("ending", moment.at["r"])
 
 
 def _status(ending: str) -> tuple[str, Any]:
@@ -337,11 +380,12 @@ FAILURE: Wire = {"type": "server_error", "code": None, "message": "The server ha
 
 def _address(moment: Moment) -> Wire:
     m = moment.at["m"]
-    outputs = moment.machine.bounds["OUTPUTS"]
+    bounds = moment.machine.bounds
+    outputs = bounds["OUTPUTS"]
     return {
         "response_id": Id("response", m // outputs),
         "item_id": Id("item", m),
-        "output_index": m % outputs,
+        "output_index": m % outputs if bounds["INDEXES"] else 0,
     }
 
 
@@ -371,7 +415,9 @@ def _part_done(moment: Moment) -> Wire:
         said = ""
     return {
         **_in_part(moment),
-        "part": {"type": kind, ("transcript" if kind == "audio" else "text"): said},
+        "part": _unless_left_out(
+            moment, {"type": kind, ("transcript" if kind == "audio" else "text"): said}
+        ),
     }
 
 
@@ -393,13 +439,20 @@ def _text_done(key: str) -> Callable[[Moment], Wire]:
 
 
 def _sound(moment: Moment) -> Wire:
-    return {**_in_part(moment), "delta": Sound()}
+    m = moment.at["m"]
+    return {**_in_part(moment), "delta": Sound(m, moment.value("audio", m) - 1)}
 
 
 def _arguments_delta(moment: Moment) -> Wire:
     m = moment.at["m"]
     said = Say(m, 0, moment.value("text", m) - 1)
-    return {**_address(moment), "call_id": Id("call", m), "delta": said}
+    address = _address(moment)
+    return {
+        **address,
+        "output_index": _unless_left_out(moment, address["output_index"]),
+        "call_id": Id("call", m),
+        "delta": said,
+    }
 
 
 def _arguments_done(moment: Moment) -> Wire:
@@ -483,6 +536,15 @@ def _transcript(key: str, *, whole: bool) -> Callable[[Moment], Wire]:
     }
 
 
+def _transcribed(moment: Moment) -> Wire:
+    """The transcript of an item; where it is repeated, it says whether it is final."""
+    said = _transcript("transcript", whole=True)(moment)
+    if not moment.machine.bounds["INTERIMS"]:
+        return said
+    final = moment.rule.id.endswith(".completed")
+    return {**said, "status": "completed" if final else "in_progress"}
+
+
 def _truncated(moment: Moment) -> Wire:
     return {
         "item_id": Id("item", moment.at["m"]),
@@ -527,7 +589,7 @@ SPELLINGS: Mapping[str, Callable[[Moment], Wire]] = {
     f"{ASR}.segment": _transcription(
         text=Free("Hello"), id=Free("segment_1"), speaker=Free("A"), start=Free(0.0), end=Free(0.1)
     ),
-    f"{ASR}.completed": _transcript("transcript", whole=True),
+    f"{ASR}.completed": _transcribed,
     f"{ASR}.failed": _failed,
     "conversation.item.added": _item,
     "conversation.item.done": _item,

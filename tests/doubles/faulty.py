@@ -204,11 +204,11 @@ class NeverCloses(ReferenceClient):
         super().__init__(seams)
         self.drained: dict[Reply, asyncio.Future[None]] = {}
 
-    def play(self, reply: Reply, samples: int) -> None:
+    def play(self, reply: Reply, pcm: bytes) -> None:
         """Note that there is a segment to drain."""
         if not reply.playing:
             self.drained[reply] = asyncio.get_running_loop().create_future()
-        super().play(reply, samples)
+        super().play(reply, pcm)
 
     def finished(self, seconds: float, interrupted: bool) -> None:
         """Note that it was drained, if it was."""

@@ -137,10 +137,10 @@ class ReferenceClient:
 
     def on_response_output_audio_delta(self, event: Wire) -> None:
         """Audio goes to the speaker, unless the reply was interrupted."""
-        samples = len(base64.b64decode(event["delta"])) // 2
-        self.reply.delivered_ms += samples * 1000 // SAMPLE_RATE
+        pcm = base64.b64decode(event["delta"])
+        self.reply.delivered_ms += len(pcm) // 2 * 1000 // SAMPLE_RATE
         if not self.reply.interrupted:
-            self.play(self.reply, samples)
+            self.play(self.reply, pcm)
 
     def on_response_output_audio_done(self, _: Wire) -> None:
         """No audio follows: the speaker may report when it has played what it has."""
@@ -161,14 +161,14 @@ class ReferenceClient:
         reply.settled = not interrupted
         self.settle(reply)
 
-    def play(self, reply: Reply, samples: int) -> None:
+    def play(self, reply: Reply, pcm: bytes) -> None:
         """Hand audio of a reply to the speaker, if there is one."""
         if self.muted:
             return
         if not reply.playing:
             reply.playing = True
             self.segments.append(reply)
-        self.speaker.capture(samples)
+        self.speaker.capture(pcm)
 
     def cut_short(self) -> None:
         """Interrupt the reply that was requested, and the one that is generated or played."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from realtime_conformance.checks.interface import Check, Finding, Judgement, enabling, judged
-from realtime_conformance.history import Evidence, History
+from realtime_conformance.history import Entry, Evidence, History
 
 
 def _last_disturbance(history: History) -> tuple[str, ...]:
@@ -37,12 +37,26 @@ def _comes_to_rest(history: History) -> Judgement:
     return judged(1, [finding])
 
 
-def _reports_server_error(history: History, evidence: Evidence) -> bool:
-    """Whether a record only tells of an `error` event that has just been delivered."""
-    if evidence.kind != "error" or evidence.position == 0:
+def _is_trouble(entry: Entry) -> bool:
+    """Whether a step tells the client of an error, a failed response, or a lost connection."""
+    rule = entry.rule
+    if rule is None:
         return False
-    last = history.entries[evidence.position - 1]
-    return last.rule is not None and bool(last.rule.error)
+    if rule.event == "response.done":
+        ending = f"ending[{rule.at['r']}]"
+        value = entry.machine.value(entry.before, ending)
+        return entry.machine.member(ending, value) in ("failed", "incomplete")
+    return bool(rule.error) or (rule.actor == "network" and rule.event != "open")
+
+
+def _reports(history: History, evidence: Evidence) -> bool:
+    """Whether a record only tells of a fault that the client was just told of.
+
+    What nobody caught is none, and neither is an exception that is a slip of the programmer.
+    """
+    if evidence.kind not in ("error", "exception") or evidence.position == 0:
+        return False
+    return _is_trouble(history.entries[evidence.position - 1])
 
 
 def _no_swallowed_exception(history: History) -> Judgement:
@@ -51,7 +65,7 @@ def _no_swallowed_exception(history: History) -> Judgement:
 
 def _escaped(history: History) -> Iterator[Finding]:
     for evidence in history.evidence:
-        if _reports_server_error(history, evidence):
+        if _reports(history, evidence):
             continue
         position = min(evidence.position, len(history.entries)) - 1
         yield Finding(
@@ -82,7 +96,7 @@ CHECKS = (
         "no-swallowed-exception",
         "No exception is logged and swallowed, left in a task, raised by a call of the public "
         "interface, or reported by the event loop; an error-level record counts, unless it tells "
-        "of an `error` event of the server.",
+        "of a fault that has just been delivered: an error, a failed response, a lost connection.",
         "a run was made",
         "a handler that fails has lost its event",
         _no_swallowed_exception,

@@ -11,47 +11,25 @@ Laws:
 from __future__ import annotations
 
 import asyncio
-import functools
-import inspect
-import os
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
-from realtime_conformance.clients.interface import FUNCTION, MissingSeam, Seams, ToolFailed
+from realtime_conformance.clients.interface import Seams
+from realtime_conformance.clients.livekit_parts import (
+    accepts,
+    installed,
+    realtime_model,
+    remove_oldest,
+    sound,
+    tool,
+)
 from realtime_conformance.setting import Setting
 from realtime_conformance.speaker import SAMPLE_RATE
 
-# the inference helper would look for a hosted service; nothing here needs one
-os.environ.setdefault("OPENAI_API_KEY", "unused")
-
-try:
+with installed():
     from livekit import rtc
-    from livekit.agents import Agent, AgentSession, RunContext, function_tool
-    from livekit.agents.llm import ToolError
+    from livekit.agents import Agent, AgentSession
     from livekit.agents.voice import io
-    from livekit.plugins import openai
-except ImportError as error:
-    raise MissingSeam(
-        f"expected livekit-agents and livekit-plugins-openai to be installed, got: {error}"
-    ) from error
-
-
-@functools.cache
-def accepts(function: Callable[..., Any], name: str) -> bool:
-    """Whether a public callable takes the argument `name`."""
-    parameters = inspect.signature(function).parameters
-    return name in parameters or any(
-        p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()
-    )
-
-
-def require(function: Callable[..., Any], name: str) -> None:
-    """Raise MissingSeam unless a public callable takes the argument `name`."""
-    if not accepts(function, name):
-        raise MissingSeam(
-            f"expected {function.__qualname__} to take {name!r}, "
-            f"it takes {', '.join(inspect.signature(function).parameters)}"
-        )
 
 
 class SpeakerOutput(io.AudioOutput):
@@ -71,7 +49,7 @@ class SpeakerOutput(io.AudioOutput):
     async def capture_frame(self, frame: rtc.AudioFrame) -> None:
         """The client hands over one frame."""
         await super().capture_frame(frame)
-        self._speaker.capture(frame.samples_per_channel)
+        self._speaker.capture(bytes(frame.data))
 
     def flush(self) -> None:
         """The client marks the end of a segment."""
@@ -119,44 +97,7 @@ class Microphone(io.AudioInput):
 
     def pick_up(self, seconds: float) -> None:
         """Pick up `seconds` of sound."""
-        samples = int(seconds * SAMPLE_RATE)
-        self._frames.put_nowait(
-            rtc.AudioFrame(
-                data=b"\0" * (2 * samples),
-                sample_rate=SAMPLE_RATE,
-                num_channels=1,
-                samples_per_channel=samples,
-            )
-        )
-
-
-def _realtime_model(seams: Seams) -> Any:
-    model, setting = openai.realtime.RealtimeModel, seams.setting
-    require(model.__init__, "base_url")
-    require(model.__init__, "http_session")
-    arguments: dict[str, Any] = {
-        "base_url": seams.base_url,
-        "api_key": "unused",
-        "http_session": seams.http,
-    }
-    if accepts(model.__init__, "turn_detection"):
-        arguments["turn_detection"] = _server_vad(setting) if setting.detects_turns else None
-    if accepts(model.__init__, "max_session_duration"):
-        arguments["max_session_duration"] = setting.session_seconds
-    if not setting.audio:
-        require(model.__init__, "modalities")
-        arguments["modalities"] = ["text"]
-    return model(**arguments)
-
-
-def _server_vad(setting: Setting) -> Any:
-    from openai.types.beta.realtime.session import TurnDetection
-
-    return TurnDetection(
-        type="server_vad",
-        create_response=setting.create_response,
-        interrupt_response=setting.interrupt_response,
-    )
+        self._frames.put_nowait(sound(seconds))
 
 
 def _turns(setting: Setting) -> dict[str, Any]:
@@ -174,19 +115,6 @@ def _turns(setting: Setting) -> dict[str, Any]:
     return found
 
 
-def _tool(seams: Seams) -> Any:
-    """The app's function, which the scenario ends."""
-
-    async def look_up(context: RunContext[Any], city: str) -> str:  # noqa: ARG001
-        """Look up the weather in a city."""
-        try:
-            return await seams.carry_out(context.function_call.call_id)
-        except ToolFailed as error:
-            raise ToolError(str(error)) from error
-
-    return function_tool(look_up, name=FUNCTION)
-
-
 class LivekitAgent:
     """One `AgentSession`, from start to close."""
 
@@ -194,13 +122,13 @@ class LivekitAgent:
         self._seams = seams
         self._microphone = Microphone()
         self._speaker = None if seams.muted else SpeakerOutput(seams)
-        self._model = _realtime_model(seams)
+        self._model = realtime_model(seams)
         arguments: dict[str, Any] = {"llm": self._model, **_turns(seams.setting)}
         if accepts(AgentSession.__init__, "vad"):
             # the server detects turns; a local detector would add a second opinion
             arguments["vad"] = None
         self._session: AgentSession[Any] = AgentSession(**arguments)
-        self._tools = [_tool(seams)] if seams.setting.tools else []
+        self._tools = [tool(seams)] if seams.setting.tools else []
         self._agent = Agent(instructions="Be brief.", tools=self._tools)
         self._newest: Any = None
         self._acts: set[asyncio.Task[Any]] = set()
@@ -251,8 +179,7 @@ class LivekitAgent:
     def update_chat_ctx_remove(self) -> None:
         """Agent code takes the oldest message of the user out of the context."""
         context = self._agent.chat_ctx.copy()
-        said = [i for i in context.items if i.type == "message" and i.role == "user"]
-        context.items = [item for item in context.items if item not in said[:1]]
+        remove_oldest(context)
         self._do(self._agent.update_chat_ctx(context))
 
     def update_instructions(self) -> None:
@@ -261,7 +188,7 @@ class LivekitAgent:
 
     def update_tools(self) -> None:
         """Agent code changes the tools."""
-        self._do(self._agent.update_tools([_tool(self._seams)]))
+        self._do(self._agent.update_tools([tool(self._seams)]))
 
     def update_options(self) -> None:
         """Agent code changes an option of the session."""

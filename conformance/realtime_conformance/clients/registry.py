@@ -12,7 +12,10 @@ from collections.abc import Callable
 
 from realtime_conformance.clients.interface import Client, Seams
 
-KNOWN = {"livekit-agent": "realtime_conformance.clients.livekit_agent:LivekitAgent"}
+KNOWN = {
+    "livekit-agent": "realtime_conformance.clients.livekit_agent:LivekitAgent",
+    "livekit-session": "realtime_conformance.clients.livekit_session:LivekitSession",
+}
 
 
 class UnknownClient(ValueError):

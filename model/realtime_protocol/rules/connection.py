@@ -19,6 +19,7 @@ FIELDS = (
     Field("sockets", "sockets that the client has asked for", limit="SOCKETS", initial=1,
           budget=True),
     Field("updates", "session.update messages that the server has not answered", limit="UPDATES"),
+    Field("configured", "one was answered, where items are replayed until then", limit="1"),
     Field("wanted", "changes of the session that the app has asked for and the client not sent",
           limit="CHANGES"),
     Field("fatal", "the server has said that no session is to be had (quota, key)", limit="1"),
@@ -46,6 +47,8 @@ LOSES = {
     "unanswered": "0",
     "manual": "0",
     "barged": "0",
+    "early": "0",
+    "entered": "no",
     "commits": "0",
     "memory[*]": "1 if item[i] == present else memory[i]",
     "item[*]": "absent",
@@ -53,6 +56,7 @@ LOSES = {
     "sounding[*]": "ended if this == started else this",
     "sent[*]": "0",
     "updates": "0",
+    "configured": "0",
     "listed_conversation": "0",
 }
 """What the end of a socket takes with it."""
@@ -160,7 +164,7 @@ RULES = (
         source="SDK session_updated_event.py; CAS, every session",
         confidence="documented",
         when=f"{LIVE} and (argument == 0 or all(audio[m] == 0 for m in OUTS))",
-        then={"updates": "updates - 1"},
+        then={"updates": "updates - 1", "configured": "REPLAYS"},
     ),
     Rule(
         id="server.rejects.session.update",
@@ -172,7 +176,7 @@ RULES = (
         source="openai-agents-python #1661, openai-python #2607; facts 7.3, 8 #22",
         confidence="observed",
         when=f"{LIVE} and argument == 1 and any(audio[m] > 0 for m in OUTS)",
-        then={"updates": "updates - 1"},
+        then={"updates": "updates - 1", "configured": "REPLAYS"},
     ),
     Rule(
         id="server.error.recoverable",

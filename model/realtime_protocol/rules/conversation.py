@@ -38,8 +38,8 @@ FIELDS = (
     Field("truncates", "truncations sent of it", limit="TRUNCATES", over=("ITEMS",), budget=True),
     Field("deletes", "deletions sent of it", limit="DELETES", over=("ITEMS",), budget=True),
     Field("retrieves", "retrievals sent", limit="RETRIEVES", budget=True),
-    Field("created", "items that the client created because its context changed", limit="CREATES",
-          budget=True),
+    Field("created", "items that the client created because its context changed, and those of an "
+          "earlier session", limit="CREATES", budget=True),
     Field("context", "items that the app has put into the context and the client not sent",
           limit="CREATES"),
     Field("removal", "items that the app has taken out of the context and the client not deleted",
@@ -137,8 +137,8 @@ RULES = (
         permitted="item[m] == present and deletes[m] == 0",
         within=f"(m < OUTS and {FIRST_CUT} and cut[m // OUTPUTS] == 1 and played[m] == 0"
         " and kind[m] == audio)"
-        " or (m >= OUTS and removal > 0 and entry[m] == 0 and all(p >= m or p < OUTS or item[p] != present"
-        " or deletes[p] > 0 for p in ITEMS))",
+        " or (m >= OUTS and removal > 0 and entry[m] == 0"
+        " and all(p >= m or p < OUTS or item[p] != present or deletes[p] > 0 for p in ITEMS))",
     ),
     Rule(
         id="server.conversation.item.deleted",
@@ -147,7 +147,8 @@ RULES = (
         reads="conversation.item.delete",
         over={"m": "ITEMS"},
         address="m",
-        why="A known item is removed; whether one in progress can be is open, and taken as yes.",
+        why="A known item is removed; whether one in progress can be is open, and taken as yes: "
+        "no event of the conversation speaks of it any more.",
         source="SDK conversation_item_deleted_event.py; facts 6, 9.12 (open)",
         confidence="inferred",
         when=f"{LIVE} and item[m] == present",
@@ -240,6 +241,23 @@ RULES = (
         within="argument == 0 and all(p >= m or memory[p] == 0 for p in ITEMS)",
     ),
     Rule(
+        id="client.conversation.item.create.duplicate",
+        actor="client",
+        event="conversation.item.create",
+        sends=True,
+        over={"m": "ITEMS"},
+        address="m",
+        argument_limit="ITEMS + 2",
+        why="A client that does not mind what there is creates an item under the id of one that is "
+        "final; the protocol does not allow it, and servers answer it in three ways.",
+        source="livekit/agents #6964; facts 6, 8 #10, 9.11",
+        confidence="observed",
+        when=f"REPEATS == 1 and {OPEN} and item[m] == present and sent[m] == 0 and entry[m] == 0"
+        " and (m >= OUTS or output[m] == closed) and argument != m + 2",
+        then={"sent[m]": "1"},
+        permitted="item[m] != present",
+    ),
+    Rule(
         id="client.conversation.item.create.output",
         actor="client",
         event="conversation.item.create",
@@ -270,6 +288,19 @@ RULES = (
         confidence="documented",
         when=f"{LIVE} and {FREE} and {PLACE_FITS} and {HAS_CALL}",
         then={"item[m]": "present", "entry[m]": "CREATED_DONE", "sent[m]": "0"},
+    ),
+    Rule(
+        id="server.conversation.item.added.replayed",
+        actor="server",
+        event="conversation.item.added",
+        over={"m": "ITEMS"},
+        why="One dialect puts items of an earlier session into the conversation, under new ids; "
+        "they take slots of items that the client could create.",
+        source="CAS xai_ws session_resumption_after_drop: 1 item on the second socket",
+        confidence="observed",
+        when=f"REPLAYS == 1 and {LIVE} and configured == 0 and MADE <= m and m < ANSWER"
+        " and created == m - MADE and created + CONTEXTS < CREATES",
+        then={"item[m]": "present", "created": "created + 1"},
     ),
     Rule(
         id="server.conversation.item.done.created",

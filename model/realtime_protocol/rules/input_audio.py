@@ -5,12 +5,20 @@ Server VAD and semantic VAD have the same events (facts 3.2); `VAD` is 0 for man
 
 Laws:
 - A turn has one item, whose id `speech_started` announces or the commit gives.
-- `added` and `done` of the item follow the commit with nothing between.
+- `added` and `done` of the item follow the commit with nothing between, or, in a dialect, `added`
+  follows `speech_started`.
 - Transcription runs beside everything else and ends once: completed or failed.
 """
 
 from realtime_protocol.rule import Rule
-from realtime_protocol.rules.words import ACTIVE, CALM, LIVE, NEW_REPLY, OPEN
+from realtime_protocol.rules.words import (
+    ACTIVE,
+    BARGED_NO_MORE,
+    CALM,
+    LIVE,
+    NEW_REPLY,
+    OPEN,
+)
 from realtime_protocol.state import Field
 
 FIELDS = (
@@ -31,12 +39,25 @@ FIELDS = (
     Field("nudged", "the system item of an idle timeout is to be added (1) or done (2)", limit="2"),
     Field("manual", "the item that was committed last was committed by the client", limit="1"),
     Field("barged", "the speech that is heard began as a barge-in", limit="1"),
+    Field("early", "the turn that is heard has its response already", limit="1"),
+    Field("entered", "whether the item of the turn that is heard was added before its commit",
+          ("no", "due", "yes")),
     Field("clears", "input_audio_buffer.clear messages sent", limit="CLEARS", budget=True),
     Field("unanswered", "a turn that the server makes no reply to waits for the app to ask for one",
           limit="1"),
 )  # fmt: skip
 
-ANNOUNCES = {"speech": "speaking", "turn": "open", "spoken": "spoken + 1"}
+ROOM = "(TRACK_USERS == 0 or RECORDED == 1 or spoken + commits < USERS)"
+"""A slot is left for one more item of the user, beside those of the commits on their way."""
+KEPT = "(TRACK_USERS == 0 or RECORDED == 1 or spoken + commits <= USERS)"
+"""No commit on its way needs the slot of the turn that is heard."""
+
+ANNOUNCES = {
+    "speech": "speaking",
+    "turn": "open",
+    "spoken": "spoken + 1",
+    "entered": "due if EARLY_ITEM == 1 else no",
+}
 """Turn detection announces a turn and the id of its item."""
 
 COMMITTED = {
@@ -44,15 +65,25 @@ COMMITTED = {
     "buffer": "empty",
     "item[OUTS + u]": "present if TRACK_USERS == 1 else absent",
     "asr[u]": "asr[u] if heard[u] == 1 else max(asr[u], TRANSCRIPTION)",
+    "entered": "no",
 }
 """The buffer becomes the item in slot `u`, and its transcription begins."""
+GOES_ON = (
+    f"{LIVE} and TRANSCRIPTION == 1 and heard[u] == 0 and asr[u] < ASR and (asr[u] > 0"
+    " or (spoken == u + 1 and turn == open and EARLY_ASR == 1))"
+)
+"""The transcription of a user item is under way, or may begin early."""
 TAKEN = {
-    "turn": "due if CREATE_RESPONSE == 1 and manual == 0 else none",
+    "turn": "due if CREATE_RESPONSE == 1 and manual == 0 and early == 0 else none",
     "manual": "0",
+    "early": "0",
     "spoken": "spoken if TRACK_USERS == 1 else 0",
     "unanswered": "1 if CREATE_RESPONSE == 0 and manual == 0 else unanswered",
 }
-"""The turn is taken up: a reply is due, where the server is to make one."""
+"""The turn is taken up: a reply is due, where the server is to make one and has not begun it."""
+ENTERED = "entered == yes"
+FINAL = f"{ENTERED} and USER_DONE == 0"
+"""Nothing of the item is left to be said behind its commit."""
 
 RULES = (
     Rule(
@@ -74,7 +105,7 @@ RULES = (
         why="The client ends a manual turn; a commit of less than 100 ms is rejected.",
         source="SDK input_audio_buffer_commit_event.py; facts 3.2, 8 #21",
         confidence="documented",
-        when=f"{OPEN} and commits < COMMITS",
+        when=f"{OPEN} and commits < COMMITS and ({ROOM} or (turn == open and commits == 0))",
         then={"commits": "commits + 1", "committing": "max(committing - 1, 0)"},
         permitted="buffer == enough",
         within="committing > 0 and commits == 0",
@@ -142,14 +173,12 @@ RULES = (
         why="Turn detection hears the end of the speech it has announced.",
         source="SDK input_audio_buffer_speech_stopped_event.py; CAS, every VAD turn",
         confidence="documented",
-        when=f"{LIVE} and speech == speaking and turn == open and (barged == 0 or turns < TURNS)",
+        when=f"{LIVE} and speech == speaking and turn == open and (barged == 0 or turns < TURNS)"
+        f" and {KEPT}",
         then={
             "speech": "silent",
             "turn": "stopped",
-            "turns": "turns + barged",
-            "barged": "0",
-            "cancels": "0 if barged == 1 else cancels",
-            "cancelling": "0 if barged == 1 else cancelling",
+            **BARGED_NO_MORE,
         },
     ),
     Rule(
@@ -162,7 +191,28 @@ RULES = (
         source="CAS, every VAD turn; facts 3.1",
         confidence="observed",
         when=f"{LIVE} and turn == stopped and nudged == 0 and spoken == u + 1",
-        then=COMMITTED,
+        then={
+            **COMMITTED,
+            **{field: f"({text}) if {FINAL} else {field}" for field, text in TAKEN.items()},
+            "turn": f"({TAKEN['turn']}) if {FINAL} else committed",
+            "item[OUTS + u]": f"item[OUTS + u] if {ENTERED}"
+            f" else ({COMMITTED['item[OUTS + u]']})",
+            "entry[OUTS + u]": f"USER_DONE if {ENTERED} else entry[OUTS + u]",
+        },
+    ),
+    Rule(
+        id="server.conversation.item.added.speech",
+        actor="server",
+        event="conversation.item.added",
+        over={"m": "ITEMS"},
+        urgent=True,
+        why="One dialect adds the user's item as soon as it hears speech, in progress, and not "
+        "behind the commit.",
+        source="CAS xai_ws, CAS-F xai_ws: 3 of 3 spoken items",
+        confidence="observed",
+        when="EARLY_ITEM == 1 and entered == due and OUTS <= m and m < OUTS + USERS"
+        " and spoken == m - OUTS + 1",
+        then={"entered": "yes", "item[m]": "present if TRACK_USERS == 1 else absent"},
     ),
     Rule(
         id="server.conversation.item.added.user",
@@ -217,8 +267,9 @@ RULES = (
         "user, and tells the model so in a system item.",
         source="SDK input_audio_buffer_timeout_triggered.py; facts 3.1",
         confidence="observed",
-        when=f"{LIVE} and speech == silent and turn == none and spoken == u and nudges < NUDGES"
-        f" and turns > 0 and turns < TURNS and not {ACTIVE} and pending == 0 and {CALM}",
+        when=f"{LIVE} and speech == silent and turn == none and spoken == u and {ROOM}"
+        f" and nudges < NUDGES and turns > 0 and turns < TURNS and not {ACTIVE} and pending == 0"
+        f" and {CALM}",
         then={"turn": "stopped", "nudges": "nudges + 1", "turns": "turns + 1", "nudged": "1",
               "spoken": "u + 1", "faults": "faults + 1", **NEW_REPLY},
     ),
@@ -254,8 +305,19 @@ RULES = (
         why="Some models transcribe while the user speaks, others from the commit.",
         source="SDK conversation_item_input_audio_transcription_delta_event.py; facts 3.2",
         confidence="observed",
-        when=f"{LIVE} and TRANSCRIPTION == 1 and heard[u] == 0 and asr[u] < ASR and (asr[u] > 0"
-        " or (spoken == u + 1 and turn == open and EARLY_ASR == 1))",
+        when=f"INTERIMS == 0 and {GOES_ON}",
+        then={"asr[u]": "max(asr[u], 1) + 1"},
+    ),
+    Rule(
+        id="server.conversation.item.input_audio_transcription.completed.so_far",
+        actor="server",
+        event="conversation.item.input_audio_transcription.completed",
+        over={"u": "USERS"},
+        why="One dialect has no deltas: it says again and again what it has understood so far, and "
+        "that it is not final.",
+        source="CAS xai_ws, CAS-F xai_ws: 6 events, and a final one for each of 3 spoken items",
+        confidence="observed",
+        when=f"INTERIMS == 1 and {GOES_ON}",
         then={"asr[u]": "max(asr[u], 1) + 1"},
     ),
     Rule(
@@ -266,7 +328,8 @@ RULES = (
         why="A model that tells speakers apart sends segments instead of deltas.",
         source="SDK conversation_item_input_audio_transcription_segment.py",
         confidence="documented",
-        when=f"{LIVE} and SEGMENTS == 1 and heard[u] == 0 and 0 < asr[u] and asr[u] < ASR",
+        when=f"{LIVE} and SEGMENTS == 1 and INTERIMS == 0 and heard[u] == 0 and 0 < asr[u]"
+        " and asr[u] < ASR",
         then={"asr[u]": "asr[u] + 1"},
     ),
     Rule(

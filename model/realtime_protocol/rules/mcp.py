@@ -5,7 +5,7 @@ and everything here is inferred.
 """
 
 from realtime_protocol.rule import Rule
-from realtime_protocol.rules.response import CLOSES, FIRST_DONE, OWN, R
+from realtime_protocol.rules.response import CLOSES, FIRST_DONE, LISTED, OWN, R
 from realtime_protocol.rules.words import LIVE
 from realtime_protocol.state import Field
 
@@ -16,7 +16,7 @@ FIELDS = (
           over=("OUTS",)),
 )  # fmt: skip
 
-OPEN_CALL = f"{OWN} and kind[m] == mcp and output[m] == listed"
+OPEN_CALL = f"{OWN} and kind[m] == mcp and {LISTED}"
 
 
 def lists(event: str, when: str, then: str) -> Rule:

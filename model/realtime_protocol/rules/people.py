@@ -10,8 +10,8 @@ Laws:
 """
 
 from realtime_protocol.rule import Rule
-from realtime_protocol.rules.input_audio import ANNOUNCES
-from realtime_protocol.rules.words import ACTIVE, BUSY, CALM, IDLE, LIVE, NEW_REPLY
+from realtime_protocol.rules.input_audio import ANNOUNCES, ROOM
+from realtime_protocol.rules.words import ACTIVE, BUSY, CALM, IDLE, LIVE, NEW_REPLY, RUNS
 from realtime_protocol.state import Field
 
 RUNNING = f"(turns > 0 or RECORDED == 1) and {BUSY} and {CALM}"
@@ -109,8 +109,9 @@ RULES = (
         why="The app ends a manual turn: the client commits it and asks for a reply.",
         source="livekit AgentSession.commit_user_turn",
         confidence="documented",
-        when=f"VAD == 0 and {LIVE} and turns > 0 and committing == 0 and commits == 0"
-        " and buffer == enough and clearing == 0 and leaving == no and asked != yes"
+        when=f"VAD == 0 and COMMITS > 0 and {LIVE} and turns > 0 and committing == 0"
+        " and commits == 0 and buffer == enough and clearing == 0 and leaving == no"
+        " and asked != yes"
         " and spoken < USERS and begun + requested < RESPONSES",
         then={"committing": "1", "asked": "yes"},
     ),
@@ -136,7 +137,8 @@ RULES = (
         source="SDK realtime_audio_input_turn_detection.py; CAS-F barge-in; facts 3.3",
         confidence="documented",
         when=f"VAD == 1 and {LIVE} and {RUNNING} and speech == silent and turn == none"
-        " and spoken == u and interruptions < INTERRUPTIONS",
+        f" and spoken == u and {ROOM} and interruptions < INTERRUPTIONS"
+        f" and (CUT_UNCLOSED == 0 or INTERRUPT_RESPONSE == 0 or not {RUNS})",
         then={
             **ANNOUNCES,
             "barged": "1",
@@ -148,6 +150,43 @@ RULES = (
             "ending[*]": "turn_detected if INTERRUPT_RESPONSE == 1 and response[i] == active"
             " and oob[i] == 0 and this == running else this",
         },
+    ),
+    Rule(
+        id="user.barges_in.unclosed",
+        actor="user",
+        event="response.done",
+        disturbs="interruption",
+        over={"r": "RESPONSES"},
+        why="The user speaks during a reply, and one dialect ends the response before it says so: "
+        "as if it had completed, with nothing of what was open, which is not closed and is gone.",
+        source="CAS-F xai_ws handle_barge_in: the 1 barge-in there",
+        confidence="observed",
+        when=f"CUT_UNCLOSED == 1 and INTERRUPT_RESPONSE == 1 and VAD == 1 and {LIVE} and {RUNNING}"
+        " and speech == silent and turn == none and spoken < USERS"
+        " and interruptions < INTERRUPTIONS"
+        " and response[r] == active and oob[r] == 0 and ending[r] == running",
+        then={
+            **CUTS,
+            "speech": "speaking",
+            "interruptions": "interruptions + 1",
+            "response[r]": "done",
+            "ending[r]": "turn_detected",
+            "item[*]": "deleted if i < OUTS and i // OUTPUTS == r and this == present"
+            " and output[i] != closed else this",
+        },
+    ),
+    Rule(
+        id="server.input_audio_buffer.speech_started.unclosed",
+        actor="server",
+        event="input_audio_buffer.speech_started",
+        over={"u": "USERS"},
+        urgent=True,
+        why="The speech that has ended a response is announced directly behind it.",
+        source="CAS-F xai_ws handle_barge_in: the 1 barge-in there",
+        confidence="observed",
+        when=f"CUT_UNCLOSED == 1 and {LIVE} and speech == speaking and turn == none"
+        " and spoken == u",
+        then={**ANNOUNCES, "barged": "1"},
     ),
     Rule(
         id="app.interrupt",

@@ -36,6 +36,7 @@ RULES = (
         actor="client",
         event="capture",
         over={"m": "OUTS"},
+        address="m",
         why="The client hands over audio that was delivered to it, in order and once, and none of "
         "a reply that was interrupted.",
         source="livekit AudioOutput.capture_frame; GUIDE, handling audio",

@@ -12,12 +12,20 @@ Laws:
 """
 
 from realtime_protocol.rule import Confidence, Rule
-from realtime_protocol.rules.words import ACTIVE, CALM, LIVE
+from realtime_protocol.rules.words import ACTIVE, BARGED_NO_MORE, CALM, LIVE
 from realtime_protocol.state import Field
 
 R = "m // OUTPUTS"
 O = "m % OUTPUTS"  # noqa: E741
 OWN = f"{LIVE} and response[{R}] == active"
+LISTED = f"(output[m] == listed or (output[m] == opened and oob[{R}] == 1))"
+"""It has been listed, as the items of a response outside of the conversation never are."""
+NEXT_TO_CLOSE = f"({O} == 0 or output[m - 1] == closed)"
+"""The item before is closed."""
+CUT_EARLY = (
+    f"({LISTED} and kind[m] in (audio, text) and ending[{R}] != running and {NEXT_TO_CLOSE})"
+)
+"""It was cut before its first part was declared: there are no part events, and it is its turn."""
 STREAMS = f"{OWN} and output[m] == streaming and ending[{R}] == running"
 WHOLE = (
     "(FULL == 0 or (kind[{m}] == audio and transcript[{m}] == TRANSCRIPTS"
@@ -38,10 +46,24 @@ LATER_WHOLE = (
 )
 """Nothing of a later item is still to come."""
 CLOSES = (
-    f"({O} == 0 or output[m - 1] == closed)"
+    f"{NEXT_TO_CLOSE}"
     f" and (ending[{R}] not in (running, completed)"
     f" or ({WHOLE.format(m='m')} and {LATER_WHOLE}))"
 )
+WORDS_FIRST = "(TRANSCRIPT_FIRST == 1 and kind[m] == audio)"
+"""The transcript of a message is closed before its audio, and its part between the two."""
+PARTS_CLOSED = (
+    f"((output[m] == part_done and not {WORDS_FIRST}) or ({WORDS_FIRST} and output[m] == ended))"
+)
+"""The last event of a content part was sent."""
+TO_LIST = f"{OWN} and output[m] == opened and oob[{R}] == 0"
+"""It is to be listed next, unless it was deleted."""
+TO_FINISH = (
+    f"ITEM_DONE == 1 and {OWN} and oob[{R}] == 0 and ({PARTS_CLOSED}"
+    f" or (output[m] == content_done and kind[m] in (call, mcp)) or {CUT_EARLY})"
+)
+"""It is to be said to be done next, unless it was deleted."""
+DELETED = "SDK conversation_item_deleted_event.py: removed from the history; facts 6, 9.12 (open)"
 FIRST_DONE = {
     "whole[m]": f"1 if ending[{R}] in (running, completed) else 0",
     f"ending[{R}]": f"completed if ending[{R}] == running and opened[{R}] == OUTPUTS"
@@ -78,6 +100,7 @@ FIELDS = (
             "audio_done",
             "content_done",
             "part_done",
+            "ended",
             "item_done",
             "closed",
         ),
@@ -121,6 +144,7 @@ def opens(
         source=source,
         confidence=confidence,
         when=f"{kind.upper()}_OUT == 1 and {when} and {OWN} and ending[{R}] == running"
+        f" and (early == 0 or oob[{R}] == 1)"
         f" and opened[{R}] == {O} and ({READY_NEXT})"
         f" and (LATER_OUTPUTS == 0 or {R} == 0 or {O} < LATER_OUTPUTS)",
         then={
@@ -165,6 +189,26 @@ RULES = (
         then={
             **NEW_RESPONSE,
             "turn": "none",
+            "ending[r]": "client_cancelled if kept == 1 else running",
+            "kept": "0",
+        },
+    ),
+    Rule(
+        id="server.response.created.early",
+        actor="server",
+        event="response.created",
+        over={"r": "RESPONSES"},
+        why="One dialect may create the response while it still hears the turn; no item is opened "
+        "before the commit.",
+        source="CAS-F xai_ws handle_barge_in: 2 of 2 turns; CAS xai_ws: not in the 1 turn there",
+        confidence="observed",
+        when=f"EARLY_RESPONSE == 1 and CREATE_RESPONSE == 1 and {LIVE} and turn == open"
+        f" and early == 0 and not {ACTIVE} and pending == 0 and begun == r"
+        " and (barged == 0 or turns < TURNS)",
+        then={
+            **NEW_RESPONSE,
+            **BARGED_NO_MORE,
+            "early": "1",
             "ending[r]": "client_cancelled if kept == 1 else running",
             "kept": "0",
         },
@@ -220,7 +264,19 @@ RULES = (
         "two `added` events still lists it.",
         source="SDK conversation_item_added.py; facts 2.1, 2.3; the cut: facts 9.4 (open)",
         confidence="observed",
-        when=f"{OWN} and output[m] == opened and oob[{R}] == 0",
+        when=f"{TO_LIST} and item[m] != deleted",
+        then={"output[m]": "listed"},
+    ),
+    Rule(
+        id="server.skips.conversation.item.added",
+        actor="server",
+        event="",
+        over={"m": "OUTS"},
+        why="An item that was deleted before it was listed is not added any more; its response "
+        "goes on with it.",
+        source=DELETED,
+        confidence="inferred",
+        when=f"{TO_LIST} and item[m] == deleted",
         then={"output[m]": "listed"},
     ),
     Rule(
@@ -231,8 +287,7 @@ RULES = (
         why="The content part is declared; no delta comes before it.",
         source="SDK response_content_part_added_event.py; facts 2.1, 2.2",
         confidence="observed",
-        when=f"{OWN} and (output[m] == listed or (output[m] == opened and oob[{R}] == 1))"
-        f" and kind[m] in (audio, text) and ending[{R}] == running",
+        when=f"{OWN} and {LISTED} and kind[m] in (audio, text) and ending[{R}] == running",
         then={"output[m]": "streaming", "part[m]": "1"},
     ),
     Rule(
@@ -244,7 +299,7 @@ RULES = (
         "index.",
         source="SDK response_content_part_added_event.py, content_index",
         confidence="inferred",
-        when=f"{OWN} and output[m] == part_done and part[m] < PARTS and whole[m] == 1"
+        when=f"{OWN} and {PARTS_CLOSED} and part[m] < PARTS and whole[m] == 1"
         f" and ending[{R}] == running",
         then={"output[m]": "streaming", "part[m]": "part[m] + 1", "transcript[m]": "0",
               "text[m]": "0"},
@@ -290,8 +345,8 @@ RULES = (
         why="The arguments come in pieces; a call has no content parts.",
         source="SDK response_function_call_arguments_delta_event.py; facts 2.1 shape 3",
         confidence="observed",
-        when=f"{OWN} and kind[m] == call and (output[m] == listed or (output[m] == opened and"
-        f" oob[{R}] == 1)) and ending[{R}] == running and text[m] < ARGUMENTS",
+        when=f"{OWN} and kind[m] == call and {LISTED} and ending[{R}] == running"
+        " and text[m] < ARGUMENTS",
         then={"text[m]": "text[m] + 1"},
     ),
     Rule(
@@ -314,8 +369,20 @@ RULES = (
         why="Sent when the audio is complete, and also when it is cut; no delta follows.",
         source="SDK response_audio_done_event.py; facts 2.1 shape 1, 2.2, 3.3a",
         confidence="documented",
-        when=f"{OWN} and output[m] == streaming and kind[m] == audio and {CLOSES}",
+        when=f"TRANSCRIPT_FIRST == 0 and {OWN} and output[m] == streaming and kind[m] == audio"
+        f" and {CLOSES}",
         then={"output[m]": "audio_done", **FIRST_DONE},
+    ),
+    Rule(
+        id="server.response.output_audio.done.last",
+        actor="server",
+        event="response.output_audio.done",
+        over={"m": "OUTS"},
+        why="One dialect ends the audio of a message behind its transcript and its part.",
+        source="CAS xai_ws and parity_ws, CAS-F xai_ws: 9 of 9 messages that were closed",
+        confidence="observed",
+        when=f"{OWN} and output[m] == part_done and {WORDS_FIRST}",
+        then={"output[m]": "ended"},
     ),
     Rule(
         id="server.response.output_audio_transcript.done",
@@ -325,8 +392,19 @@ RULES = (
         why="Follows output_audio.done in every recording.",
         source="SDK response_audio_transcript_done_event.py; facts 2.1 shape 1, 2.3",
         confidence="observed",
-        when=f"{OWN} and output[m] == audio_done",
+        when=f"TRANSCRIPT_FIRST == 0 and {OWN} and output[m] == audio_done",
         then={"output[m]": "content_done"},
+    ),
+    Rule(
+        id="server.response.output_audio_transcript.done.first",
+        actor="server",
+        event="response.output_audio_transcript.done",
+        over={"m": "OUTS"},
+        why="One dialect closes the transcript of a message before anything else of it.",
+        source="CAS xai_ws and parity_ws, CAS-F xai_ws: 9 of 9 messages that were closed",
+        confidence="observed",
+        when=f"{OWN} and output[m] == streaming and {WORDS_FIRST} and {CLOSES}",
+        then={"output[m]": "content_done", **FIRST_DONE},
     ),
     Rule(
         id="server.response.output_text.done",
@@ -348,8 +426,7 @@ RULES = (
         source="SDK response_function_call_arguments_done_event.py; facts 2.1 shape 3; the cut "
         "call: facts 9.1 (open)",
         confidence="documented",
-        when=f"{OWN} and kind[m] == call and (output[m] == listed or (output[m] == opened and"
-        f" oob[{R}] == 1)) and {CLOSES}",
+        when=f"{OWN} and kind[m] == call and {LISTED} and {CLOSES}",
         then={"output[m]": "content_done", **FIRST_DONE},
     ),
     Rule(
@@ -372,10 +449,18 @@ RULES = (
         "was declared is closed without part events.",
         source="SDK conversation_item_done.py; facts 2.1, 3.3a; the empty item: facts 9.4 (open)",
         confidence="observed",
-        when=f"ITEM_DONE == 1 and {OWN} and oob[{R}] == 0 and (output[m] == part_done"
-        f" or (output[m] == content_done and kind[m] in (call, mcp))"
-        f" or (output[m] == listed and kind[m] in (audio, text) and ending[{R}] != running"
-        f" and ({O} == 0 or output[m - 1] == closed)))",
+        when=f"{TO_FINISH} and item[m] != deleted",
+        then={"output[m]": "item_done"},
+    ),
+    Rule(
+        id="server.skips.conversation.item.done",
+        actor="server",
+        event="",
+        over={"m": "OUTS"},
+        why="What is no longer in the conversation is not said to be done there.",
+        source=DELETED,
+        confidence="inferred",
+        when=f"{TO_FINISH} and item[m] == deleted",
         then={"output[m]": "item_done"},
     ),
     Rule(
@@ -387,9 +472,8 @@ RULES = (
         source="SDK response_output_item_done_event.py; facts 2.2, 2.3",
         confidence="documented",
         when=f"{OWN} and (output[m] == item_done or ((oob[{R}] == 1 or ITEM_DONE == 0) and"
-        " (output[m] == part_done or (output[m] == content_done and kind[m] in (call, mcp))"
-        f" or (output[m] in (opened, listed) and kind[m] in (audio, text)"
-        f" and ending[{R}] != running))))",
+        f" ({PARTS_CLOSED} or (output[m] == content_done and kind[m] in (call, mcp))"
+        f" or {CUT_EARLY})))",
         then={"output[m]": "closed"},
     ),
     Rule(

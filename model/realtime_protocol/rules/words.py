@@ -22,9 +22,10 @@ SOUNDS = "any(segment[m] in (open, flushed, cleared) for m in OUTS)"
 """A playback segment is not finished."""
 
 BUSY = (
-    f"(asked == yes or requested > 0 or pending > 0 or {ACTIVE} or turn in (stopped, committed, due)"
-    f" or {SOUNDS} or any(tool[m] in (running, returned, raised) for m in OUTS) or len(inbox) > 0"
-    " or wanted > 0 or context > 0)"
+    f"(asked == yes or requested > 0 or pending > 0 or {ACTIVE}"
+    f" or turn in (stopped, committed, due) or {SOUNDS}"
+    " or any(tool[m] in (running, returned, raised) for m in OUTS)"
+    " or len(inbox) > 0 or wanted > 0 or context > 0)"
 )
 """Something is under way that a reply is waiting for, or that is a reply."""
 
@@ -36,3 +37,10 @@ IDLE = (
 
 NEW_REPLY = {"cancels": "0", "cancelling": "0"}
 """What is counted anew with each reply that is begun."""
+
+BARGED_NO_MORE = {
+    "turns": "turns + barged",
+    "barged": "0",
+    **{field: f"{new} if barged == 1 else {field}" for field, new in NEW_REPLY.items()},
+}
+"""What began as a barge-in is a turn of its own: a reply to it is begun."""
