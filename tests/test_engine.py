@@ -12,6 +12,7 @@ from realtime_conformance.baseline import KnownIssue
 from realtime_conformance.engine import Plan, conduct, findings_of, violations
 from realtime_conformance.pool import Pool, Setup, WorkerLost
 from realtime_conformance.scenario import parse_id
+from realtime_conformance.shrink import shrink
 from realtime_conformance.strategies.cover import Cover
 
 # the module's report is made once
@@ -130,11 +131,49 @@ def test_a_run_that_differs_from_its_repeat_is_reported(monkeypatch):
 
     def shaky(self, choices):
         made.append(choices)
-        return {**show(self, choices), "digest": str(len(made))}
+        shown = show(self, choices)
+        first, second, *rest = shown["trace"].splitlines()
+        return {**shown, "trace": "\n".join([first, str(len(made)) + second, *rest])}
 
     monkeypatch.setattr(Pool, "show", shaky)
     report = conduct(FAULTY)
-    assert any(reason.startswith("not the same when made again") for reason in report["reasons"])
+    told = [r for r in report["reasons"] if r.startswith("not the same when made again: doubles.")]
+    assert len(told) == len(findings_of(report))
+    assert all("not deterministic: event 2: expected " in reason for reason in told)
+    assert all('{"t": 0' in reason.partition(", got ")[2] for reason in told)
+
+
+def test_a_finding_that_does_not_come_back_is_reported(monkeypatch):
+    """So is one that its own run does not show, though the run is the same each time."""
+    show = Pool.show
+    monkeypatch.setattr(Pool, "show", lambda *given: {**show(*given), "fingerprints": {}})
+    report = conduct(FAULTY)
+    assert any("expected truncate-needs-audio / " in text for text in report["unstable"])
+
+
+def test_the_run_of_a_violation_is_shrunk(faulty):
+    """No step of it can be left out, and the report says how many were."""
+    violated = [f for f in findings_of(faulty) if f["verdict"] == "violation"]
+    assert violated
+    assert all(finding["minimal"] for finding in violated)
+    assert all(finding["left_out"] >= 0 for finding in violated)
+    with Pool(setup_of(violated[0]["scenario"]), 1) as pool:
+        for finding in violated:
+            shrunk = shrink(pool, parse_id(finding["scenario"]).choices, finding["fingerprint"])
+            assert (shrunk.left_out, shrunk.minimal) == (0, True)
+
+
+def test_a_long_run_is_shrunk_before_it_is_reported(monkeypatch, faulty):
+    """Where the explorer keeps the longest run, the report says how much of it was not needed."""
+    note = Explorer._note
+
+    def latest_first(self, finding, choices):
+        note(self, [*finding[:3], -finding[3], *finding[4:]], choices)
+
+    monkeypatch.setattr(Explorer, "_note", latest_first)
+    longest = findings_of(conduct(FAULTY))
+    assert any(finding["left_out"] for finding in longest)
+    assert {f["fingerprint"] for f in longest} == {f["fingerprint"] for f in findings_of(faulty)}
 
 
 def test_an_explorer_that_drops_work_is_noticed(monkeypatch):
