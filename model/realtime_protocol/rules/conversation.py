@@ -137,8 +137,8 @@ RULES = (
         permitted="item[m] == present and deletes[m] == 0",
         within=f"(m < OUTS and {FIRST_CUT} and cut[m // OUTPUTS] == 1 and played[m] == 0"
         " and kind[m] == audio)"
-        " or (m >= OUTS and removal > 0 and entry[m] == 0 and all(p >= m or p < OUTS or item[p] != present"
-        " or deletes[p] > 0 for p in ITEMS))",
+        " or (m >= OUTS and removal > 0 and entry[m] == 0 and all(p >= m or p < OUTS"
+        " or item[p] != present or deletes[p] > 0 for p in ITEMS))",
     ),
     Rule(
         id="server.conversation.item.deleted",

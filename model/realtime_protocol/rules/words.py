@@ -22,8 +22,9 @@ SOUNDS = "any(segment[m] in (open, flushed, cleared) for m in OUTS)"
 """A playback segment is not finished."""
 
 BUSY = (
-    f"(asked == yes or requested > 0 or pending > 0 or {ACTIVE} or turn in (stopped, committed, due)"
-    f" or {SOUNDS} or any(tool[m] in (running, returned, raised) for m in OUTS) or len(inbox) > 0"
+    f"(asked == yes or requested > 0 or pending > 0 or {ACTIVE}"
+    f" or turn in (stopped, committed, due) or {SOUNDS}"
+    " or any(tool[m] in (running, returned, raised) for m in OUTS) or len(inbox) > 0"
     " or wanted > 0 or context > 0)"
 )
 """Something is under way that a reply is waiting for, or that is a reply."""
