@@ -74,6 +74,8 @@ SMALL: dict[str, Scope] = {
     "one reply": audio_reply(**TINY, CANCELS=1, TRUNCATES=1, DELETES=1),
     "two replies": audio_reply(**TINY, SPEAKER=0, TRUNCATES=0, DELETES=0, TURNS=2, TICKS=0,
                                CANCELS=1),
+    "asked for": scope("asked for", "", **TEXT, TURNS=2, RESPONSES=2, USERS=2, TRACK_USERS=1,
+                       CREATE_RESPONSE=0),
     "undisturbed": audio_reply(**TINY, **CALM),
     "played": audio_reply(**{**TINY, **CALM, "AUDIO": 2, "DELTA": 3, "STEP": 2}),
     "two texts": scope("two texts", "", **TEXT, OUTPUTS=2, FAILURES=1, RATE_LIMITS=1),
@@ -82,7 +84,7 @@ SMALL: dict[str, Scope] = {
     "heard": scope("heard", "", **{**TEXT, "INTERRUPTIONS": 0}, TURNS=2, USERS=2, TRACK_USERS=1,
                    TRANSCRIPTION=1, ASR=1),
     "by hand": scope("by hand", "", **{**TEXT, "VAD": 0}, TRACK_BUFFER=1, COMMITS=1, CLEARS=1,
-                     TRACK_USERS=1),
+                     CLEARINGS=1, TRACK_USERS=1),
     "a drop": scope("a drop", "", **TEXT, SOCKETS=2, DROPS=1, TRACK_USERS=1),
 }  # fmt: skip
 """A few hundred to some thousand nodes each."""
@@ -151,14 +153,14 @@ def test_every_scope_is_counted() -> None:
 
 
 def test_quick_is_not_too_small() -> None:
-    """The quick profile has at least 1,500 nodes, which two of its scopes have already."""
-    assert sum(graph_of_scope(name).nodes for name in ("text-reply", "vad-asks")) >= 1_500
+    """The quick profile has at least 1,500 nodes, by the counts that are pinned above."""
+    assert sum(nodes for nodes, *_ in PINNED.values() if nodes <= LARGE) >= 1_500
     assert QUICK.scopes == SCOPES
 
 
 def test_standard_is_not_too_small() -> None:
-    """The standard profile has at least 50,000 nodes, which two of its scopes have already."""
-    assert sum(graph_of_scope(name).nodes for name in ("tool-round", "idle-timeout")) >= 50_000
+    """The standard profile has at least 50,000 nodes, which its smaller scopes have already."""
+    assert sum(nodes for nodes, *_ in PINNED.values() if nodes <= LARGE) >= 50_000
     assert STANDARD.scopes == SCOPES
 
 
@@ -534,7 +536,7 @@ ALWAYS: dict[str, Law] = {
         <= v.bounds["DISTURBANCES"]
     ),
     "the inbox holds the updates without an answer": lambda v: (
-        v.unread("session.update") == v.number("updates") - v.number("configured")
+        v.unread("session.update") == v.number("updates")
     ),
     "the inbox holds the requests that were not taken up": lambda v: (
         v.unread("response.create") == v.number("requested") - v.number("pending")
@@ -570,8 +572,11 @@ ALWAYS: dict[str, Law] = {
         v.word("connection") in ("ready", "expiring")
         or all(v.word("response", r) != "active" for r in v.responses)
     ),
-    "nobody answers before the session is up": lambda v: (
-        v.word("connection") in ("ready", "expiring") or v.number("configured") == 0
+    "a turn waits for the app only where there is a session": lambda v: (
+        v.word("connection") in ("ready", "expiring") or v.number("unanswered") == 0
+    ),
+    "a reply is taken back only by an interruption": lambda v: (
+        v.word("asked") != "withdrawn" or v.number("interruptions") + v.number("changes") > 0
     ),
     "an item that is being added is there": lambda v: all(
         v.number("entry", m) == 0 or v.word("item", m) == "present"
@@ -616,7 +621,7 @@ def test_every_law_can_be_broken() -> None:
     bounds = audio_reply(
         **TINY, RESPONSES=2, USERS=2, TRACK_USERS=1, OUTPUTS=2, TEXT_OUT=1, CALL_OUT=1, ARGUMENTS=1,
         TEXTS=1, TRANSCRIPTION=1, ASR=1, CREATES=1, CONTEXTS=1, VAD=1, TRACK_BUFFER=1, COMMITS=1,
-        SOCKETS=2, DROPS=1, EXPIRIES=1, FAILURES=1, REFUSED=1, MISSING=1,
+        SOCKETS=2, DROPS=1, EXPIRIES=1, FAILURES=1, REFUSED=1, MISSING=1, CREATE_RESPONSE=0,
     ).bounds  # fmt: skip
     machine, chance = Machine(bounds), random.Random(1)
     sends = [rule.event for rule in RULES if rule.sends]
@@ -698,6 +703,7 @@ CROSSINGS = {
         "server.rejects.response.cancel", "server.rejects.response.create",
         "server.rejects.response.create.refused",
     },
+    "asked for": {"server.rejects.response.cancel"},
     "heard": set(),
     "by hand": {"server.rejects.response.cancel", "server.rejects.input_audio_buffer.commit"},
     "a drop": {"server.rejects.response.cancel"},
@@ -723,6 +729,8 @@ def test_a_lawful_client_is_sometimes_answered_in_every_other_way() -> None:
     live = {rule.id for rule in graph.machine.rules if not rule.error}
     assert live - fired(graph) == {
         "client.input_audio_buffer.append",
+        "client.input_audio_buffer.clear",
+        "server.input_audio_buffer.cleared",
         "client.response.cancel.one",
         "server.reads.response.cancel.one",
         "server.conversation.item.done.created",
@@ -789,13 +797,15 @@ with calls of MCP tools has messages of text, since those of audio would make it
 
 
 def test_every_pair_of_machines_steps_on_one_path() -> None:
-    """Each two machines both move in one run of some scope; the smallest that show it are taken."""
+    """Each two machines both move in one run of some scope: these two have all pairs.
+
+    The second is undisturbed, for speed; with disturbances it has the same runs and more.
+    """
     missing = {frozenset(pair) for pair in itertools.combinations(set(ROOM.values()), 2)}
     missing -= NEVER_ON_ONE_PATH
-    for name in sorted(SCOPES, key=lambda name: PINNED[name]):
-        if missing:
-            missing -= meetings(enumerate_graph(Machine(SCOPES[name].bounds)))
-    assert missing == set()
+    missing -= meetings(graph_of_scope("tool-round"))
+    calm = rebounded(SCOPES["two-parts"], CALM)
+    assert missing - meetings(enumerate_graph(Machine(calm.bounds))) == set()
 
 
 # -- responses --------------------------------------------------------------------------------
