@@ -7,6 +7,7 @@ import copy
 import attrs
 import pytest
 
+from realtime_conformance import findings
 from realtime_conformance import pool as pool_module
 from realtime_conformance.baseline import KnownIssue
 from realtime_conformance.engine import Plan, conduct, findings_of, violations
@@ -165,12 +166,12 @@ def test_the_run_of_a_violation_is_shrunk(faulty):
 
 def test_a_long_run_is_shrunk_before_it_is_reported(monkeypatch, faulty):
     """Where the explorer keeps the longest run, the report says how much of it was not needed."""
-    note = Explorer._note
+    note = findings.note
 
-    def latest_first(self, finding, choices):
-        note(self, [*finding[:3], -finding[3], *finding[4:]], choices)
+    def latest_first(found, finding, choices):
+        note(found, [*finding[:3], -finding[3], *finding[4:]], choices)
 
-    monkeypatch.setattr(Explorer, "_note", latest_first)
+    monkeypatch.setattr(findings, "note", latest_first)
     longest = findings_of(conduct(FAULTY))
     assert any(finding["left_out"] for finding in longest)
     assert {f["fingerprint"] for f in longest} == {f["fingerprint"] for f in findings_of(faulty)}

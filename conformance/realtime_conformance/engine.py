@@ -190,7 +190,7 @@ class _Explored:
             "count": found.count,
             "text": first["fingerprints"].get(found.fingerprint, found.text),
             "known": known.reason if known else None,
-            "scenario": self.plan.scenario(shrunk.choices, self.scope.name).id(self.machine.digest),
+            "scenario": self.plan.run(shrunk.choices, self.scope.name).id(self.machine.digest),
             "left_out": shrunk.left_out,
             "minimal": shrunk.minimal,
             "unstable": _unstable(found.fingerprint, first, second),

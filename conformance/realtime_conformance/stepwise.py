@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import attrs
+
 from realtime_conformance.blackbox import Recorder, Unrecorded
 from realtime_conformance.runner import BadChoice, Bench, Offer, Outcome
 
@@ -68,4 +70,4 @@ class Stepwise:
         """Take the fresh turn, close the session and return the whole run."""
         ended = self.ended
         outcome = self._live.finish()
-        return outcome if ended else Outcome([*outcome.offers, self.node], outcome.history)
+        return outcome if ended else attrs.evolve(outcome, offers=[*outcome.offers, self.node])

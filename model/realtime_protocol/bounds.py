@@ -5,7 +5,8 @@ lengths of one audio delta and one playout step in units of `UNIT_MS` millisecon
 
 Laws:
 - A scope says only where it differs from `NOTHING_BUT_AUDIO`; sizes that follow are computed.
-- Larger bounds never take a behaviour away.
+- More of something never takes a behaviour away: from 1 on where 0 has a meaning of its own, and
+  but for switches.
 """
 
 from __future__ import annotations
