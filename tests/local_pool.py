@@ -26,7 +26,7 @@ class LocalPool:
     def _answer(self, request: Any) -> Any:
         batch = self._batch
         if "tails" in request:
-            return batch.tails(request["tails"], request["budget"])
+            return batch.tails(request["tails"], request["budget"], request["most"])
         if "walks" in request:
             return batch.walks(request["walks"], request["hidden"], request["undisturbed"])
         return batch.make(request["runs"])

@@ -151,6 +151,7 @@ class _Explored:
             runs=plan.limit,
             seconds=seconds,
             tail_runs=self.profile.tail_runs,
+            tail_most=0 if scope.name in self.profile.thorough else self.profile.brief_runs,
             reduction=plan.reduction,
         )
         self.explorer = Explorer(

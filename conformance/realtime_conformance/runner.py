@@ -556,14 +556,14 @@ class _Run:
     # the fresh turn and the end
 
     def _is_over(self) -> bool:
-        """Whether no further turn can be had of any client.
+        """Whether no turn can follow: the session is over, or playout never ends.
 
-        The app has closed the session, the server has said that there is none to be had, or the
-        speaker is dead.
+        The app has closed the session, the server has said that there is none, or the speaker
+        reports nothing any more: whatever the client does, its segment is not over then.
         """
-        leaving = self.machine.value(self.state, "leaving")
-        closing = leaving == self.machine.code("leaving", "closing")
-        return closing or any(self.machine.value(self.state, name) for name in ("fatal", "stuck"))
+        machine, state = self.machine, self.state
+        closing = machine.value(state, "leaving") == machine.code("leaving", "closing")
+        return closing or any(machine.value(state, name) for name in ("fatal", "stuck"))
 
     async def _fresh_turn(self) -> None:
         """One turn more, along one straight way; it succeeds when all of its audio was played."""

@@ -63,7 +63,9 @@ class Worker:
 
     def tails(self, request: dict[str, Any]) -> dict[str, Any]:
         """Explore the tail of one interruption point."""
-        return self.batch.tails(request["tails"], request["budget"], request.get("lost", ()))
+        return self.batch.tails(
+            request["tails"], request["budget"], request["most"], request.get("lost", ())
+        )
 
     def walks(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make the runs that are listed, without what sleeps."""
