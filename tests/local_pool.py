@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from realtime_conformance.batch import Batch
-from realtime_conformance.runner import Bench
+from realtime_conformance.runner import Bench, Wanted
+from realtime_conformance.timeline import render
+from realtime_conformance.trail import trail
 
 
 class LocalPool:
@@ -14,6 +16,7 @@ class LocalPool:
 
     def __init__(self, bench: Bench) -> None:
         self._batch = Batch(bench)
+        self._bench = bench
 
     def make(self, requests: Sequence[Any], talk: Any = None) -> Iterator[tuple[int, Any]]:
         """Make what the requests ask for; a strategy that converses needs a worker."""
@@ -23,7 +26,19 @@ class LocalPool:
     def _answer(self, request: Any) -> Any:
         batch = self._batch
         if "tails" in request:
-            return batch.tails(request["tails"], request["budget"])
+            return batch.tails(request["tails"], request["budget"], request["most"])
         if "walks" in request:
             return batch.walks(request["walks"], request["hidden"], request["undisturbed"])
         return batch.make(request["runs"])
+
+    def trail(self, choices: tuple[int, ...]) -> Any:
+        """Make one run by its choices, as shrinking sees it."""
+        return trail(self._bench.run(choices))
+
+    def follow(self, wanted: Sequence[tuple[int, bool, int]]) -> Any:
+        """Make one run that takes the wanted steps where they are offered."""
+        return trail(self._bench.follow([Wanted(*step) for step in wanted]))
+
+    def show(self, choices: tuple[int, ...]) -> Any:
+        """Make one run and render it."""
+        return render(self._bench.run(choices))

@@ -7,11 +7,13 @@ import copy
 import attrs
 import pytest
 
+from realtime_conformance import findings
 from realtime_conformance import pool as pool_module
 from realtime_conformance.baseline import KnownIssue
 from realtime_conformance.engine import Plan, conduct, findings_of, violations
 from realtime_conformance.pool import Pool, Setup, WorkerLost
 from realtime_conformance.scenario import parse_id
+from realtime_conformance.shrink import shrink
 from realtime_conformance.strategies.cover import Cover
 
 # the module's report is made once
@@ -98,7 +100,9 @@ def test_bounds_below_the_profile_fail(faulty):
 
 def test_a_check_that_never_spoke_fails():
     """A client that truncates nothing leaves the premise of the truncation checks unheld."""
-    report = conduct(attrs.evolve(FAULTY, client="doubles.faulty:NeverCorrects", scopes=()))
+    client = "doubles.faulty:NeverCorrects"
+    # in whatever scope, it truncates nothing: a run of each is enough to see that
+    report = conduct(attrs.evolve(FAULTY, client=client, scopes=(), limit=1))
     silent = [check["id"] for check in report["checks"] if check["verdict"] == "vacuous"]
     assert "truncate-needs-audio" in silent
     assert any("check never spoke: truncate-needs-audio" in r for r in report["reasons"])
@@ -130,11 +134,49 @@ def test_a_run_that_differs_from_its_repeat_is_reported(monkeypatch):
 
     def shaky(self, choices):
         made.append(choices)
-        return {**show(self, choices), "digest": str(len(made))}
+        shown = show(self, choices)
+        first, second, *rest = shown["trace"].splitlines()
+        return {**shown, "trace": "\n".join([first, str(len(made)) + second, *rest])}
 
     monkeypatch.setattr(Pool, "show", shaky)
     report = conduct(FAULTY)
-    assert any(reason.startswith("not the same when made again") for reason in report["reasons"])
+    told = [r for r in report["reasons"] if r.startswith("not the same when made again: doubles.")]
+    assert len(told) == len(findings_of(report))
+    assert all("not deterministic: event 2: expected " in reason for reason in told)
+    assert all('{"t": 0' in reason.partition(", got ")[2] for reason in told)
+
+
+def test_a_finding_that_does_not_come_back_is_reported(monkeypatch):
+    """So is one that its own run does not show, though the run is the same each time."""
+    show = Pool.show
+    monkeypatch.setattr(Pool, "show", lambda *given: {**show(*given), "fingerprints": {}})
+    report = conduct(FAULTY)
+    assert any("expected truncate-needs-audio / " in text for text in report["unstable"])
+
+
+def test_the_run_of_a_violation_is_shrunk(faulty):
+    """No step of it can be left out, and the report says how many were."""
+    violated = [f for f in findings_of(faulty) if f["verdict"] == "violation"]
+    assert violated
+    assert all(finding["minimal"] for finding in violated)
+    assert all(finding["left_out"] >= 0 for finding in violated)
+    with Pool(setup_of(violated[0]["scenario"]), 1) as pool:
+        for finding in violated:
+            shrunk = shrink(pool, parse_id(finding["scenario"]).choices, finding["fingerprint"])
+            assert (shrunk.left_out, shrunk.minimal) == (0, True)
+
+
+def test_a_long_run_is_shrunk_before_it_is_reported(monkeypatch, faulty):
+    """Where the explorer keeps the longest run, the report says how much of it was not needed."""
+    note = findings.note
+
+    def latest_first(found, finding, choices):
+        note(found, [*finding[:3], -finding[3], *finding[4:]], choices)
+
+    monkeypatch.setattr(findings, "note", latest_first)
+    longest = findings_of(conduct(FAULTY))
+    assert any(finding["left_out"] for finding in longest)
+    assert {f["fingerprint"] for f in longest} == {f["fingerprint"] for f in findings_of(faulty)}
 
 
 def test_an_explorer_that_drops_work_is_noticed(monkeypatch):

@@ -19,7 +19,7 @@ import attrs
 import networkx as nx
 import pytest
 
-from realtime_protocol.bounds import QUICK
+from realtime_protocol.bounds import QUICK, rebounded
 from realtime_protocol.export import EXPORTS
 from realtime_protocol.export.as_json import to_json
 from realtime_protocol.export.diagram import (
@@ -205,10 +205,10 @@ def test_too_many_nodes() -> None:
     """What nobody could read is refused, with both numbers."""
     with pytest.raises(GraphTooLarge, match="at most 2 nodes, door have 3"):
         doors(limit=2)
-    with pytest.raises(
-        GraphTooLarge, match=f"at most 500 nodes for a picture, got {reply().nodes}"
-    ):
-        graph_to_dot(reply())
+    bounds = rebounded(QUICK.scopes[SCOPE], {"TEXTS": 8}).bounds
+    longer = enumerate_graph(Machine(bounds))
+    with pytest.raises(GraphTooLarge, match=f"at most 500 nodes for a picture, got {longer.nodes}"):
+        graph_to_dot(longer)
 
 
 # -- pictures ---------------------------------------------------------------------------------

@@ -44,23 +44,23 @@ Counts = tuple[int, int, int, int, int]
 #   pytest tests/test_graph.py -k counts -m "slow or not slow"
 # and take over the table that the last failure shows.
 PINNED: dict[str, Counts] = {
-    "aside": (10_990, 27_048, 914, 184, 21_469_962_381),
-    "audio-reply": (99_261, 271_555, 1_760, 2_825, 2_303_823_282_432),
-    "hand-over": (56_089, 155_040, 200, 2_023, 427_826_831_354_350),
-    "idle-timeout": (31_368, 66_846, 448, 1_148, 186_062_727),
-    "manual-turn": (8_690, 23_498, 320, 462, 83_947_694_397),
-    "muted-reply": (11_361, 22_655, 220, 695, 79_810_176),
-    "pause": (30_098, 85_396, 412, 1_014, 51_375_450_015),
-    "race": (26_088, 55_572, 6_218, 2_190, 637_474_515),
-    "reconnection": (39_348, 96_592, 796, 2_647, 16_844_051_200),
-    "text-reply": (734, 1_048, 94, 92, 13_269),
-    "tool-round": (34_384, 79_244, 912, 1_918, 13_153_989_873),
-    "two-items": (261_870, 812_320, 1_944, 3_422, 96_429_200_107_197),
-    "two-parts": (58_223, 143_215, 4_816, 2_520, 19_069_636_636),
-    "updates": (13_398, 32_218, 280, 472, 177_228_920),
-    "vad-asks": (6_786, 9_816, 162, 580, 3_232_980),
-    "vad-keeps-on": (18_864, 37_604, 4_048, 1_748, 125_241_084),
-    "vad-turn": (62_366, 237_678, 810, 1_060, 330_666_809_331),
+    "aside": (5_503, 13_513, 457, 92, 33_166_294_705),
+    "audio-reply": (19_859, 54_317, 352, 565, 179_985_464_150),
+    "hand-over": (49_340, 135_251, 190, 2_238, 2_652_653_945_572_006),
+    "idle-timeout": (15_592, 33_124, 224, 576, 297_041_740),
+    "manual-turn": (4_484, 12_139, 160, 238, 139_943_159_725),
+    "muted-reply": (2_279, 4_537, 44, 139, 5_505_380),
+    "pause": (15_057, 42_707, 206, 507, 85_625_455_225),
+    "race": (12_841, 26_746, 3_109, 1_084, 943_601_465),
+    "reconnection": (69_548, 176_298, 409, 1_478, 538_401_739_661),
+    "text-reply": (375, 533, 47, 46, 20_585),
+    "tool-round": (14_598, 34_643, 382, 707, 14_044_110_090),
+    "two-items": (208_432, 640_676, 1_470, 3_178, 39_990_163_614_873_845),
+    "two-parts": (48_154, 112_858, 3_624, 2_388, 83_903_714_890),
+    "updates": (6_758, 16_194, 140, 236, 1_098_647_750),
+    "vad-asks": (8_412, 11_862, 156, 699, 65_584_055),
+    "vad-keeps-on": (9_651, 19_155, 2_024, 900, 206_925_460),
+    "vad-turn": (31_018, 117_994, 405, 534, 549_987_565_260),
 }
 
 TINY = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1}
@@ -74,6 +74,8 @@ SMALL: dict[str, Scope] = {
     "one reply": audio_reply(**TINY, CANCELS=1, TRUNCATES=1, DELETES=1),
     "two replies": audio_reply(**TINY, SPEAKER=0, TRUNCATES=0, DELETES=0, TURNS=2, TICKS=0,
                                CANCELS=1),
+    "asked for": scope("asked for", "", **TEXT, TURNS=2, RESPONSES=2, USERS=2, TRACK_USERS=1,
+                       CREATE_RESPONSE=0),
     "undisturbed": audio_reply(**TINY, **CALM),
     "played": audio_reply(**{**TINY, **CALM, "AUDIO": 2, "DELTA": 3, "STEP": 2}),
     "two texts": scope("two texts", "", **TEXT, OUTPUTS=2, FAILURES=1, RATE_LIMITS=1),
@@ -82,7 +84,7 @@ SMALL: dict[str, Scope] = {
     "heard": scope("heard", "", **{**TEXT, "INTERRUPTIONS": 0}, TURNS=2, USERS=2, TRACK_USERS=1,
                    TRANSCRIPTION=1, ASR=1),
     "by hand": scope("by hand", "", **{**TEXT, "VAD": 0}, TRACK_BUFFER=1, COMMITS=1, CLEARS=1,
-                     TRACK_USERS=1),
+                     CLEARINGS=1, TRACK_USERS=1),
     "a drop": scope("a drop", "", **TEXT, SOCKETS=2, DROPS=1, TRACK_USERS=1),
 }  # fmt: skip
 """A few hundred to some thousand nodes each."""
@@ -151,14 +153,14 @@ def test_every_scope_is_counted() -> None:
 
 
 def test_quick_is_not_too_small() -> None:
-    """The quick profile has at least 1,500 nodes, which two of its scopes have already."""
-    assert sum(graph_of_scope(name).nodes for name in ("text-reply", "vad-asks")) >= 1_500
+    """The quick profile has at least 1,500 nodes, by the counts that are pinned above."""
+    assert sum(nodes for nodes, *_ in PINNED.values() if nodes <= LARGE) >= 1_500
     assert QUICK.scopes == SCOPES
 
 
 def test_standard_is_not_too_small() -> None:
-    """The standard profile has at least 50,000 nodes, which two of its scopes have already."""
-    assert sum(graph_of_scope(name).nodes for name in ("tool-round", "idle-timeout")) >= 50_000
+    """The standard profile has at least 50,000 nodes, which its smaller scopes have already."""
+    assert sum(nodes for nodes, *_ in PINNED.values() if nodes <= LARGE) >= 50_000
     assert STANDARD.scopes == SCOPES
 
 
@@ -534,7 +536,7 @@ ALWAYS: dict[str, Law] = {
         <= v.bounds["DISTURBANCES"]
     ),
     "the inbox holds the updates without an answer": lambda v: (
-        v.unread("session.update") == v.number("updates") - v.number("configured")
+        v.unread("session.update") == v.number("updates")
     ),
     "the inbox holds the requests that were not taken up": lambda v: (
         v.unread("response.create") == v.number("requested") - v.number("pending")
@@ -570,8 +572,11 @@ ALWAYS: dict[str, Law] = {
         v.word("connection") in ("ready", "expiring")
         or all(v.word("response", r) != "active" for r in v.responses)
     ),
-    "nobody answers before the session is up": lambda v: (
-        v.word("connection") in ("ready", "expiring") or v.number("configured") == 0
+    "a turn waits for the app only where there is a session": lambda v: (
+        v.word("connection") in ("ready", "expiring") or v.number("unanswered") == 0
+    ),
+    "a reply is taken back only by an interruption": lambda v: (
+        v.word("asked") != "withdrawn" or v.number("interruptions") + v.number("changes") > 0
     ),
     "an item that is being added is there": lambda v: all(
         v.number("entry", m) == 0 or v.word("item", m) == "present"
@@ -616,7 +621,7 @@ def test_every_law_can_be_broken() -> None:
     bounds = audio_reply(
         **TINY, RESPONSES=2, USERS=2, TRACK_USERS=1, OUTPUTS=2, TEXT_OUT=1, CALL_OUT=1, ARGUMENTS=1,
         TEXTS=1, TRANSCRIPTION=1, ASR=1, CREATES=1, CONTEXTS=1, VAD=1, TRACK_BUFFER=1, COMMITS=1,
-        SOCKETS=2, DROPS=1, EXPIRIES=1, FAILURES=1, REFUSED=1, MISSING=1,
+        SOCKETS=2, DROPS=1, EXPIRIES=1, FAILURES=1, REFUSED=1, MISSING=1, CREATE_RESPONSE=0,
     ).bounds  # fmt: skip
     machine, chance = Machine(bounds), random.Random(1)
     sends = [rule.event for rule in RULES if rule.sends]
@@ -698,6 +703,7 @@ CROSSINGS = {
         "server.rejects.response.cancel", "server.rejects.response.create",
         "server.rejects.response.create.refused",
     },
+    "asked for": {"server.rejects.response.cancel"},
     "heard": set(),
     "by hand": {"server.rejects.response.cancel", "server.rejects.input_audio_buffer.commit"},
     "a drop": {"server.rejects.response.cancel"},
@@ -723,6 +729,8 @@ def test_a_lawful_client_is_sometimes_answered_in_every_other_way() -> None:
     live = {rule.id for rule in graph.machine.rules if not rule.error}
     assert live - fired(graph) == {
         "client.input_audio_buffer.append",
+        "client.input_audio_buffer.clear",
+        "server.input_audio_buffer.cleared",
         "client.response.cancel.one",
         "server.reads.response.cancel.one",
         "server.conversation.item.done.created",
@@ -789,13 +797,15 @@ with calls of MCP tools has messages of text, since those of audio would make it
 
 
 def test_every_pair_of_machines_steps_on_one_path() -> None:
-    """Each two machines both move in one run of some scope; the smallest that show it are taken."""
+    """Each two machines both move in one run of some scope: these two have all pairs.
+
+    The second is undisturbed, for speed; with disturbances it has the same runs and more.
+    """
     missing = {frozenset(pair) for pair in itertools.combinations(set(ROOM.values()), 2)}
     missing -= NEVER_ON_ONE_PATH
-    for name in sorted(SCOPES, key=lambda name: PINNED[name]):
-        if missing:
-            missing -= meetings(enumerate_graph(Machine(SCOPES[name].bounds)))
-    assert missing == set()
+    missing -= meetings(graph_of_scope("tool-round"))
+    calm = rebounded(SCOPES["two-parts"], CALM)
+    assert missing - meetings(enumerate_graph(Machine(calm.bounds))) == set()
 
 
 # -- responses --------------------------------------------------------------------------------

@@ -150,7 +150,7 @@ def test_the_value_of_any_field() -> None:
     machine = small().machine
     assert "tool[0]" in machine.constants
     assert "audio[0]" in machine.at
-    assert "clears" in machine.constants
+    assert "clearing" in machine.constants
     known = set(slots_of(machine))
     assert {*machine.at, *machine.constants} == known
     assert not set(machine.at) & set(machine.constants)

@@ -49,8 +49,8 @@ from realtime_protocol.rules import RULES
 from realtime_protocol.state import State
 
 BRIEF = {
-    "TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1, "TICKS": 0, "CANCELS": 1,
-    "DELETES": 1, "TRUNCATES": 1,
+    "TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1, "TICKS": 0, "CLEARS": 0,
+    "CANCELS": 1, "DELETES": 1, "TRUNCATES": 1,
 }  # fmt: skip
 CALM = {"TICKS": 0, "INTERRUPTIONS": 0}
 MUTE = {"AUDIO_OUT": 0, "SPEAKER": 0}
@@ -72,7 +72,7 @@ CHANGES: Mapping[str, Mapping[str, int]] = {
     "updates": {**CALM, "VAD": 0, "PLACES": 0},
     "hand-over": {**CALM, "VAD": 0, "RESPONSES": 1, "CANCELS": 0},
     "pause": {"TICKS": 0, "AUDIO": 1, "CANCELS": 0, "DELETES": 0},
-    "reconnection": {**TEXT, "VAD": 0, "UPDATES": 1},
+    "reconnection": {**TEXT, "VAD": 0, "UPDATES": 1, "DELETES": 1},
 }
 """What makes each scope small, and leaves in it what it is about."""
 
@@ -401,6 +401,22 @@ FAULTS: Mapping[str, tuple[str, tuple[Rule, ...]]] = {
         "text-reply",
         edited("client.response.create", {"requested": "requested"}),
     ),
+    "updates-are-counted": (
+        "text-reply",
+        edited("server.session.updated", {"updates": "updates"}),
+    ),
+    "withdrawn-is-recalled": (
+        "text-reply",
+        edited("client.response.create", {"recalled": "recalled"}, within="True"),
+    ),
+    "recalled-begins-cut": (
+        "text-reply",
+        edited("server.response.created.requested", {"cut[r]": "0"}),
+    ),
+    "cut-has-a-cause": (
+        "hand-over",
+        edited("app.hand_over", {"cut[*]": "1 if response[i] == active else this"}),
+    ),
     "cancel-once": ("text-reply", edited("client.response.cancel", permitted="True")),
     "socket-is-empty": ("reconnection", edited("network.drops", {"item[*]": "this"})),
     "closed-sends-nothing": (
@@ -440,6 +456,11 @@ FAULTS: Mapping[str, tuple[str, tuple[Rule, ...]]] = {
         "vad-asks",
         edited("server.conversation.item.added.user", {"entry[0]": "1"}),
     ),
+    "waits-for-a-socket": ("reconnection", edited("clock.passes", when="waits < WAITS")),
+    "waits-in-a-session": (
+        "vad-turn",
+        edited("server.conversation.item.done.user", {"unanswered": "1"}),
+    ),
     "transcribed-once": (
         "vad-turn",
         planted("heard[m] == 1 and connection == ready", {"asr[m]": "1"}, slots="USERS"),
@@ -455,6 +476,13 @@ FAULTS: Mapping[str, tuple[str, tuple[Rule, ...]]] = {
         planted(
             "tool[m] == answered and unknown < MISSING",
             {"tool[m]": "returned", "unknown": "unknown + 1"},
+        ),
+    ),
+    "cut-call-asks-no-more": (
+        "tool-round",
+        edited(
+            "client.conversation.item.create.output",
+            {"asked": "yes if begun < RESPONSES else asked"},
         ),
     ),
     "captured-was-sent": (
@@ -484,6 +512,10 @@ FAULTS: Mapping[str, tuple[str, tuple[Rule, ...]]] = {
     "heard-in-order": (
         "two-items",
         edited("speaker.play", when=PLAYS, rules=edited(CAPTURE, when=CAPTURES, within="True")),
+    ),
+    "only-cut-is-dropped": (
+        "audio-reply",
+        edited("client.speaker.clear", when="True", within="True"),
     ),
     "silent-while-paused": ("pause", edited("speaker.play", when=PLAYS)),
     "call-is-live": (
@@ -523,6 +555,7 @@ FAULTS: Mapping[str, tuple[str, tuple[Rule, ...]]] = {
     ),
     "turn-is-committed": ("vad-asks", dropped("server.input_audio_buffer.committed")),
     "turn-is-answered": ("vad-keeps-on", dropped("server.response.created.turn")),
+    "turn-is-asked-for": ("vad-asks", dropped("app.answers_turn")),
     "turn-is-transcribed": (
         "vad-turn",
         dropped(
@@ -732,7 +765,7 @@ def test_fairness_breaks_a_loop_that_is_no_livelock() -> None:
 
 def test_a_loop_that_is_excused_is_no_violation() -> None:
     """A client that sends one update after the other keeps the inbox from being empty, and may."""
-    bounds = rebounded(small("text-reply"), {"UPDATES": 3}).bounds
+    bounds = rebounded(small("text-reply"), {"CHANGES": 1, "OPTIONS": 1, "DISTURBANCES": 2}).bounds
     merged = quotient(enumerate_graph(Machine(bounds)))
     excused = find("inbox-is-read")
     assert check_eventually(merged, excused).holds

@@ -270,7 +270,7 @@ def test_a_forgotten_value_is_noticed() -> None:
 
 BRIEF = {
     "TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1, "CANCELS": 1,
-    "TRUNCATES": 1, "DELETES": 0, "TICKS": 0,
+    "CLEARS": 0, "TRUNCATES": 1, "DELETES": 0, "TICKS": 0,
 }  # fmt: skip
 TEXT = {**BRIEF, "AUDIO_OUT": 0, "TEXT_OUT": 1, "TEXTS": 1, "SPEAKER": 0}
 CALL = {**TEXT, "TEXT_OUT": 0, "CALL_OUT": 1, "ARGUMENTS": 1, "VAD": 0, "CANCELS": 0}

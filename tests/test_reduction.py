@@ -38,6 +38,7 @@ LISTED: Mapping[str, Mapping[str, int]] = {
     "aside": {**CALM, "RESPONSES": 1, "VAD": 0},
     "reconnection": {
         **MUTE,
+        "UPDATES": 1,
         "VAD": 0,
         "USERS": 1,
         "TRACK_USERS": 0,

@@ -52,13 +52,13 @@ SPEAKS_AS = {"server": "server", "client": "client", "user": "server"}
 BOUNDS = {
     "everything by voice": audio_reply(
         TEXT_OUT=1, CALL_OUT=1, MCP_OUT=1, OUTPUTS=2, PARTS=2, RATE_LIMITS=1,
-        VOICES=1, COMMITS=1, CLEARS=1, NUDGES=1, ASIDES=1, CREATES=1, RETRIEVES=1, MISSING=1,
+        VOICES=1, COMMITS=1, CLEARINGS=1, NUDGES=1, ASIDES=1, CREATES=1, RETRIEVES=1, MISSING=1,
         RAISES=1, HANGS=1, SOCKETS=2, DROPS=1, REFUSALS=1, EXPIRIES=1, ROTATIONS=1, TROUBLES=1,
         FAILURES=1, REFUSED=1, AGAIN=1, CONTEXTS=1, REMOVALS=1, CHANGES=1, TOOLS=1, OPTIONS=1,
         HANDOVERS=1, CLOSES=1, HANDLES=1, FATALS=1, CONVERSATION_CREATED=1, SILENT_EXPIRY=1,
         CANCEL_HITS_NEXT=1, LATE_DELTAS=1, CANCEL_BY_ID=1, TRACK_USERS=1, TRACK_BUFFER=1,
         TRANSCRIPTION=1, EARLY_ASR=1, SEGMENTS=1, DEAF=1, ASR=1, PAUSES=1, STUCK=1, SIDEBAND=1,
-        REPEATS=1,
+        REPEATS=1, WAITS=1,
     ).bounds,
     "nothing but text": audio_reply(AUDIO_OUT=0, TEXT_OUT=1, VAD=0, FULL=0, DUPLICATES=1).bounds,
     "as in beta": audio_reply(
@@ -169,8 +169,10 @@ NAMED_OTHERWISE = {
     "app.tool.returns": "tool_returns",
     "app.tool.raises": "tool_raises",
     "app.tool.never": "tool_hangs",
+    "app.answers_turn": "generate_reply",
     "app.interrupt.handle": "interrupt_handle",
     "app.generate_reply.again": "generate_reply_again",
+    "clock.passes": "deadline",
 }
 """Rules whose id does not hold their event, with the event."""
 
@@ -587,7 +589,7 @@ def test_a_voice_can_be_changed_while_there_is_audio() -> None:
 
 NONE = {
     "TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1, "CANCELS": 0,
-    "TRUNCATES": 0, "DELETES": 0, "TICKS": 0, "INTERRUPTIONS": 0,
+    "CLEARS": 0, "TRUNCATES": 0, "DELETES": 0, "TICKS": 0, "INTERRUPTIONS": 0,
 }  # fmt: skip
 MUTED = {**NONE, "SPEAKER": 0, "VAD": 0}
 TEXT = {**NONE, "AUDIO_OUT": 0, "TEXT_OUT": 1, "TEXTS": 1, "SPEAKER": 0}
@@ -615,8 +617,9 @@ LAWLESS: dict[str, dict[str, int]] = {
         **TEXT, **TWO, "INTERRUPTIONS": 1, "INTERRUPT_RESPONSE": 0, "DISTURBANCES": 2,
         "REFUSED": 1,
     },
+    "asks": {**TEXT, **TWO, "INTERRUPTIONS": 1, "CREATE_RESPONSE": 0, "TRACK_USERS": 1},
     "manual": {**TYPED, "TRACK_BUFFER": 1, "COMMITS": 1, "TRACK_USERS": 1, "USERS": 2},
-    "clears": {**TYPED, "TRACK_BUFFER": 1, "CLEARS": 1},
+    "clears": {**TYPED, "TRACK_BUFFER": 1, "CLEARS": 2, "CLEARINGS": 1},
     "idle": {**TEXT, **TWO, "NUDGES": 1, "TRACK_USERS": 1},
     "call": {**CALL, "RESPONSES": 2, "RAISES": 1, "HANGS": 1, "MISSING": 1},
     "mcp": {**CALL, "CALL_OUT": 0, "MCP_OUT": 1},
@@ -634,8 +637,8 @@ LAWLESS: dict[str, dict[str, int]] = {
     "drop": {**TEXT, "SOCKETS": 2, "DROPS": 1, "TRACK_USERS": 1},
     "drop call": {**CALL, "SOCKETS": 2, "DROPS": 1},
     "ends": {
-        **TYPED, "SOCKETS": 2, "REFUSALS": 1, "EXPIRIES": 1, "ROTATIONS": 1, "FATALS": 1,
-        "SILENT_EXPIRY": 1,
+        **TYPED, "SOCKETS": 2, "WAITS": 2, "REFUSALS": 1, "EXPIRIES": 1, "ROTATIONS": 1,
+        "FATALS": 1, "SILENT_EXPIRY": 1,
     },
     "aside cut": {**TYPED, "OUTPUTS": 2, "ASIDES": 1, "CANCELS": 1},
     "beta": {
@@ -886,8 +889,8 @@ def test_urgent_steps_never_compete(name: str) -> None:
 
 ENDS = (
     "response", "pending", "requested", "cancelling", "limits", "speech", "turn", "asr", "buffer",
-    "commits", "item", "entry", "sent", "updates", "configured", "listed_conversation", "aside",
-    "kept", "barged", "manual", "nudged", "listing",
+    "commits", "item", "entry", "sent", "updates", "listed_conversation", "aside",
+    "kept", "barged", "manual", "nudged", "unanswered", "listing",
 )  # fmt: skip
 """What a server knows of a session: nothing of it is there on a new socket."""
 

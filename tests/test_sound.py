@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from doubles.reference import ReferenceClient, Reply, Wire
+from doubles.link import Wire
+from doubles.records import Message, Reply
+from doubles.reference import ReferenceClient
 from realtime_conformance.runner import Bench
 from realtime_conformance.sound import Heard, encoded, recognised
 from realtime_conformance.timeline import render
@@ -42,13 +44,13 @@ class Swaps(ReferenceClient):
 
     kept: bytes = b""
 
-    def play(self, reply: Reply, pcm: bytes) -> None:
+    def play(self, reply: Reply, message: Message, pcm: bytes) -> None:
         """Hold the first back."""
         if not self.kept:
             self.kept = pcm
             return
-        super().play(reply, pcm)
-        super().play(reply, self.kept)
+        super().play(reply, message, pcm)
+        super().play(reply, message, self.kept)
 
 
 class Repeats(ReferenceClient):
@@ -63,9 +65,9 @@ class Repeats(ReferenceClient):
 class Invents(ReferenceClient):
     """Plays silence for what came."""
 
-    def play(self, reply: Reply, pcm: bytes) -> None:
+    def play(self, reply: Reply, message: Message, pcm: bytes) -> None:
         """As long as it was."""
-        super().play(reply, bytes(len(pcm)))
+        super().play(reply, message, bytes(len(pcm)))
 
 
 @pytest.mark.parametrize("client", [Swaps, Repeats, Invents])

@@ -110,7 +110,6 @@ def test_rules_of_an_accepted_recording(tmp_path):
         (["graph", "--assume", "luck"], "unknown assumption 'luck'"),
         (["graph", "--scope", "text-reply", "-o", "no/such/folder"], "cannot write"),
         (["properties", "nope"], "'nope'"),
-        (["run", "--scope", "vad-turn"], "no client can be driven through 'vad-turn' yet"),
     ],
 )
 def test_wrong_use_is_one_clear_line(tmp_path, monkeypatch, arguments, expected):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import aiohttp
 import pytest
 
-from doubles.reference import ReferenceClient, Wire
+from doubles.link import Wire
+from doubles.reference import ReferenceClient
 from realtime_conformance.clients.interface import Seams
 from realtime_conformance.runner import Bench, Outcome
 from realtime_conformance.scenario import TICK, Scenario, parse_id
@@ -36,18 +38,19 @@ class Absent(ReferenceClient):
     async def think(self, event: Wire) -> None:
         """Take a while."""
         await turns(3)
-        interrupted, self.reply.interrupted = self.reply.interrupted, False
+        reply = self.replies[event["response_id"]]
+        interrupted, reply.interrupted = reply.interrupted, False
         super().on_response_output_audio_delta(event)
-        self.reply.interrupted = interrupted
+        reply.interrupted = interrupted
         await turns(3)
 
 
 class Slow(ReferenceClient):
     """Correct, and takes a few turns before and after each event."""
 
-    async def read(self) -> None:
+    async def read(self, socket: Any) -> None:
         """Hand every server event to its handler, in no hurry."""
-        while (frame := await self.socket.receive()).type is aiohttp.WSMsgType.TEXT:
+        while (frame := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
             await turns(3)
             self.handle(json.loads(frame.data))
             await turns(3)

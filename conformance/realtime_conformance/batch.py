@@ -44,14 +44,21 @@ class Batch:
         """
         return self.reply((len(choices), self._run(choices)) for choices in runs)
 
-    def tails(self, point: Sequence[int], budget: int, lost: Sequence[Sequence[int]] = ()) -> Json:
+    def tails(
+        self,
+        point: Sequence[int],
+        budget: int,
+        most: int = 0,
+        lost: Sequence[Sequence[int]] = (),
+    ) -> Json:
         """Explore the tail of one interruption point; a reply as that of `make`, with what is left.
 
         Every step at every node of the tail is taken, and then other ways through it are gone until
-        `budget` runs are made or none is left. No run begins with one of `lost`.
+        `budget` runs are made or none is left; but with `most`, no more runs than that are made.
+        No run begins with one of `lost`.
         """
         gone = frozenset(map(tuple, lost))
-        tail = Tail(self._bench, tuple(point), budget, gone, self._recorder)
+        tail = Tail(self._bench, tuple(point), budget, most, gone, self._recorder)
         reply = self.reply((len(point), outcome) for outcome in tail.explore())
         return {**reply, "left": tail.left}
 

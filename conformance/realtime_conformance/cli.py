@@ -32,6 +32,7 @@ from rich.progress import (
 from rich.text import Text
 
 from realtime_conformance import baseline, forecast, listing, specification
+from realtime_conformance import export as reproduction
 from realtime_conformance.checks import BY_ID
 from realtime_conformance.clients.registry import UnknownClient, address
 from realtime_conformance.engine import Plan, conduct, findings_of, violations
@@ -40,7 +41,7 @@ from realtime_conformance.live import Live
 from realtime_conformance.pool import Interpreter, Pool, Setup, WorkerLost, WorkerRefused
 from realtime_conformance.report import console as human
 from realtime_conformance.report.files import UnwritableFolder, prepared, write
-from realtime_conformance.scenario import BadId, parse_id, scope_of
+from realtime_conformance.scenario import BadId, Scenario, parse_id, scope_of
 from realtime_conformance.stateful import Target
 from realtime_conformance.stateful import search as find
 from realtime_conformance.stops import STOPS
@@ -239,19 +240,48 @@ def replay(
     with _one_line():
         parsed = parse_id(scenario)
         address(parsed.client)
-        setup = Setup(
-            client=parsed.client,
-            profile=parsed.profile,
-            scope=parsed.scope,
-            changes=dict(parsed.changes),
-            bursts=parsed.bursts,
-        )
-        with Pool(setup, 1, _interpreter(release)) as pool:
+        with Pool(_setup(parsed), 1, _interpreter(release)) as pool:
             shown = pool.show(parsed.choices)
     Console(soft_wrap=True).print(Text(shown["trace"] if trace else shown["timeline"]))
     if not trace:
         Console(soft_wrap=True).print(Text(f"trace digest {shown['digest']}"))
     raise typer.Exit(int(any(text.startswith("VIOLATION") for text in shown["findings"])))
+
+
+@app.command()
+def export(
+    scenario: Annotated[str, typer.Argument(metavar="ID", help="Id of a run, from a report.")],
+    release: Release = "",
+    check: Annotated[
+        str, typer.Option(help="The check whose violation is meant; default: what is broken first.")
+    ] = "",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; standard output if none.")
+    ] = None,
+) -> None:
+    """Write a run that violates something as one Python file that needs nothing but livekit.
+
+    The file is for a bug report: it ends with 1 if the violation shows, with 0 if it is gone. It is
+    tried out beside the release before it is written. Exit code 0: it was written.
+    """
+    with _one_line():
+        if check and check not in BY_ID:
+            raise ValueError(f"unknown check {check!r}; expected one of {', '.join(BY_ID)}")
+        parsed = parse_id(scenario)
+        address(parsed.client)
+        if parsed.client != reproduction.CLIENT:
+            raise BadId(f"expected a run of {reproduction.CLIENT}, got one of {parsed.client}")
+        if output is not None and not output.parent.is_dir():
+            raise UnwritableFolder(f"cannot write {output}: expected its folder to be there")
+        interpreter = _interpreter(release)
+        with Pool(_setup(parsed), 1, interpreter) as pool:
+            outline = pool.outline(parsed.choices, check)
+            text = reproduction.exported(outline, pool.hello["packages"], pool.hello["python"])
+        reproduction.try_out(text, interpreter)
+        if output is None:
+            sys.stdout.write(text)
+        else:
+            _replace(output, text)
 
 
 @app.command()
@@ -402,7 +432,7 @@ def graph(
         if output is None:
             sys.stdout.write(text)
         else:
-            _save(output, text)
+            _replace(output, text)
 
 
 @app.command()
@@ -451,12 +481,21 @@ def properties(
     raise typer.Exit(int(not held))
 
 
-def _save(path: Path, text: str) -> None:
-    """Write a file whole, or not at all."""
-    partial = path.with_name(path.name + ".partial")
+def _setup(run: Scenario) -> Setup:
+    """What a worker drives to make a run."""
+    return Setup(
+        client=run.client,
+        profile=run.profile,
+        scope=run.scope,
+        changes=dict(run.changes),
+        bursts=run.bursts,
+    )
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that readers see the old one or the new one, never a part."""
     try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        baseline.replace_text(path, text)
     except OSError as error:
         raise UnwritableFolder(f"cannot write {path}: {error.strerror}") from error
 

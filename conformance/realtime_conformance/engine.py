@@ -2,6 +2,7 @@
 
 Laws:
 - Scopes are explored one after the other, and what is left of an explored one is plain data.
+- The shortest run of each violation is shrunk until no step of it can be left out.
 - Every finding is made twice more before it is reported, and both traces must be equal.
 - A run with a state on file goes on from it, and comes to the same report.
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from realtime_conformance import listing
@@ -21,6 +23,7 @@ from realtime_conformance.plan import Plan
 from realtime_conformance.pool import Pool, WorkerLost
 from realtime_conformance.reporting import findings_of, own_version, report_of, violations
 from realtime_conformance.resume import Keeper, fits, read
+from realtime_conformance.shrink import Shrunk, difference, shrink
 from realtime_conformance.stops import Budget, stops
 from realtime_conformance.strategies import STRATEGIES, Subject
 from realtime_protocol.bounds import PROFILES, Scope, below
@@ -148,6 +151,7 @@ class _Explored:
             runs=plan.limit,
             seconds=seconds,
             tail_runs=self.profile.tail_runs,
+            tail_most=0 if scope.name in self.profile.thorough else self.profile.brief_runs,
             reduction=plan.reduction,
         )
         self.explorer = Explorer(
@@ -159,24 +163,24 @@ class _Explored:
         )
         self.hello: Json = {}
         self.findings: list[Json] = []
-        self.unstable: list[str] = []
         self.lost: list[Json] = []
 
     def explore(self, progress: Told, greet: Callable[[Json], None]) -> None:
-        """Make all runs, then make the shortest of each finding again, twice."""
-        with Pool(self.plan.setup(self.scope), self.plan.jobs, self.plan.interpreter) as pool:
+        """Make all runs, then shrink those of the violations, and make each result twice."""
+        jobs = self.plan.jobs
+        with Pool(self.plan.setup(self.scope), jobs, self.plan.interpreter) as pool:
             self.hello = pool.hello
             greet(self.hello)
             self.explorer.explore(pool, progress)
-            for found in sorted(self.explorer.found.values(), key=lambda found: found.rank):
-                self.findings.append(self._finding(found, pool))
+            found = sorted(self.explorer.found.values(), key=lambda found: found.rank)
+            # each is shrunk on its own, so the number of jobs changes nothing but the time
+            with ThreadPoolExecutor(jobs) as threads:
+                self.findings = list(threads.map(lambda one: self._finding(one, pool), found))
         self.lost += [self._loss(loss) for loss in self.explorer.lost]
 
     def _finding(self, found: Found, pool: Pool) -> Json:
-        scenario = self.plan.scenario(found, self.scope.name).id(self.machine.digest)
-        first, second = self._shown(found, pool), self._shown(found, pool)
-        if first["digest"] != second["digest"] or found.fingerprint not in first["fingerprints"]:
-            self.unstable.append(scenario)
+        shrunk = self._shrunk(found, pool)
+        first, second = self._shown(shrunk, pool), self._shown(shrunk, pool)
         known = self.plan.known.get(found.fingerprint)
         return {
             "check": found.check,
@@ -185,20 +189,33 @@ class _Explored:
             "clause": found.clause,
             "enabled_by": list(found.enabled_by),
             "count": found.count,
-            "text": found.text,
+            "text": first["fingerprints"].get(found.fingerprint, found.text),
             "known": known.reason if known else None,
-            "scenario": scenario,
+            "scenario": self.plan.run(shrunk.choices, self.scope.name).id(self.machine.digest),
+            "left_out": shrunk.left_out,
+            "minimal": shrunk.minimal,
+            "unstable": _unstable(found.fingerprint, first, second),
             "trace_digest": first["digest"],
             "timeline": first["timeline"],
         }
 
-    def _shown(self, found: Found, pool: Pool) -> Json:
+    def _shrunk(self, found: Found, pool: Pool) -> Shrunk:
+        """The smallest run of a violation; what a worker is lost to is left as it is."""
+        if found.verdict != "violation":
+            return Shrunk(found.choices)
+        try:
+            return shrink(pool, found.choices, found.fingerprint)
+        except WorkerLost:
+            return Shrunk(found.choices)
+
+    def _shown(self, shrunk: Shrunk, pool: Pool) -> Json:
         """A run that is made again; one that ends its worker this time shows nothing."""
         try:
-            return pool.show(found.choices)
+            return pool.show(shrunk.choices)
         except WorkerLost as error:
-            self.lost.append(self._loss({"choices": list(found.choices), "how": error.how}))
-            return {"digest": "", "timeline": f"the worker {error.how}", "fingerprints": []}
+            self.lost.append(self._loss({"choices": list(shrunk.choices), "how": error.how}))
+            timeline = f"the worker {error.how}"
+            return {"digest": "", "timeline": timeline, "trace": "", "fingerprints": {}}
 
     def _loss(self, loss: Json) -> Json:
         """A run that a worker was lost to, by its id."""
@@ -214,7 +231,6 @@ class _Explored:
             "summary": self._summary(),
             "premises": explorer.premises,
             "findings": self.findings,
-            "unstable": self.unstable,
             "lost": self.lost,
             "ledger": listing.ledger(explorer.ledger) if plan.ledger else None,
             "unvisited": listing.unvisited(explorer.ledger) if plan.unvisited else [],
@@ -236,3 +252,15 @@ class _Explored:
             **explorer.ledger.summary(),
             "unvisited_nodes": listing.some_unvisited(explorer.ledger),
         }
+
+
+def _unstable(fingerprint: str, first: Json, second: Json) -> str:
+    """In what the two last runs of a finding fall short of showing it alike; empty if they do not.
+
+    What differs is nondeterminism of the client or of the harness.
+    """
+    differs = difference(first["trace"], second["trace"])
+    if differs:
+        return f"the client or the harness is not deterministic: {differs}"
+    shown = list(first["fingerprints"])
+    return "" if fingerprint in shown else f"expected {fingerprint}, got {shown or 'no finding'}"

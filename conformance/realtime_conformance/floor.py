@@ -84,7 +84,8 @@ class Act(NamedTuple):
     `at` is when it was done, in seconds of the recorded run. `name` is what app, network or tool
     does, and `call` the function call that a tool ends. `seconds` is how much is played or passes.
     `text` is the wire event, and `echoes` what is to be replaced in it. An act that does not rest
-    is followed by the next one at once. A client is started with a `setting`.
+    is followed by the next one at once, or after `ticks` turns of the client's loop. A client is
+    started with a `setting`.
     """
 
     kind: Kind
@@ -96,6 +97,7 @@ class Act(NamedTuple):
     rests: bool = True
     echoes: tuple[Echo, ...] = ()
     setting: Setting = Setting()
+    ticks: int = 0
 
 
 @attrs.frozen
@@ -115,7 +117,7 @@ class Replayed:
 
 def sent_types(history: History) -> list[str]:
     """The types of the messages that the client sent in the recorded run, in order."""
-    return [entry.act for entry in history.entries if _is_message(entry)]
+    return [entry.act for entry in history.entries if is_message(entry)]
 
 
 def acts_of(history: History) -> tuple[Act, ...]:
@@ -128,24 +130,32 @@ def acts_of(history: History) -> tuple[Act, ...]:
         raise NotReplayable(f"expected a run that came to its end, got: {history.hang}")
     if history.fresh_tried and not history.stopped and not history.fresh_done:
         raise NotReplayable("expected a run whose fresh turn ended, got one that waited in vain")
+    acts = acts_until(history, len(history.entries))
+    # the newest act may be one that takes time
+    ends = [act.at + act.seconds for act in acts]
+    return (*acts, Act("close", max(ends, default=0.0)))
+
+
+def acts_until(history: History, end: int) -> tuple[Act, ...]:
+    """The acts of the environment in the first `end` entries of a run, finished or not."""
     steps = _playout_steps(history.machine.bounds)
     names: dict[str, Echo] = {}
     acts = [Act("start", 0.0, setting=setting_of(history.machine.bounds))]
     messages, opened = 0, 0.0
-    for entry in history.entries:
-        if _is_message(entry):
+    for entry in history.entries[:end]:
+        if is_message(entry):
             for path, name in _made_up(entry.message):
                 names.setdefault(name, Echo(name, messages, path))
             messages += 1
         elif entry.rule is not None and not entry.rule.is_client:
             opened = entry.time if entry.act == "open" else opened
             acts += _acts(entry, steps[entry.phase], opened, names)
-    # the newest act may be one that takes time
-    ends = [act.at + act.seconds for act in acts]
-    return (*acts, Act("close", max(ends, default=0.0)))
+            if entry.ticks:
+                acts[-1] = acts[-1]._replace(rests=False, ticks=entry.ticks)
+    return tuple(acts)
 
 
-def _is_message(entry: Entry) -> bool:
+def is_message(entry: Entry) -> bool:
     """Whether the client put a message on the wire, one that no rule explains included."""
     by_client = entry.rule is None or entry.rule.is_client
     return by_client and entry.message is not None
@@ -308,7 +318,9 @@ async def _virtually(
             await loop.advance(act.seconds)
         elif act.kind == "deadline":
             await loop.advance_to(loop.next_deadline() or loop.time())
-        if act.rests:
+        if act.ticks:
+            await loop.turn(act.ticks)
+        elif act.rests:
             await loop.settle()
     await _closed(loop, stage.close())
     return Replayed(tuple(replay.sent), loop.time())

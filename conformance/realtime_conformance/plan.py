@@ -8,7 +8,6 @@ from pathlib import Path
 import attrs
 
 from realtime_conformance import baseline
-from realtime_conformance.findings import Found
 from realtime_conformance.pool import Interpreter, Setup
 from realtime_conformance.scenario import Scenario, scope_of
 from realtime_conformance.stops import stops
@@ -80,10 +79,6 @@ class Plan:
             changes=dict(self.changes),
             bursts=self.bursts,
         )
-
-    def scenario(self, found: Found, scope: str) -> Scenario:
-        """The shortest run that shows a finding."""
-        return self.run(found.choices, scope)
 
     def run(self, choices: tuple[int, ...], scope: str) -> Scenario:
         """The run of a scope with these choices."""

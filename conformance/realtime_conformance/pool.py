@@ -19,7 +19,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Any
@@ -30,6 +30,8 @@ from realtime_conformance.blackbox import Begun, Box
 
 Json = dict[str, Any]
 Choices = tuple[int, ...]
+WantedStep = tuple[int, bool, int]
+"""The number of a rule, whether the next event comes right behind it, and after how many ticks."""
 
 LAST_WORDS_SECONDS = 5.0
 """How long the end of a worker's standard error is waited for."""
@@ -308,6 +310,18 @@ class Pool:
             WorkerLost: the worker died or hung over it; another is there in its place.
         """
         return self.ask({"show": choices})
+
+    def trail(self, choices: Choices) -> Json:
+        """Make one run and return the steps that it took; see `trail`."""
+        return self.ask({"trail": choices})
+
+    def follow(self, wanted: Sequence[WantedStep]) -> Json:
+        """Make one run that takes the wanted steps where they are offered; as `trail`."""
+        return self.ask({"follow": wanted})
+
+    def outline(self, choices: Choices, check: str = "") -> Json:
+        """Make one run and return what a reproduction of its violation needs; see `outline`."""
+        return self.ask({"outline": choices, "check": check})
 
     def ask(self, request: Json) -> Json:
         """Put one request to any worker.

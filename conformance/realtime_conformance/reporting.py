@@ -42,7 +42,11 @@ def report_of(plan: Plan, parts: Sequence[Json], seconds: float) -> Json:
             {"fingerprint": issue.fingerprint, "reason": issue.reason}
             for issue in baseline.gone(plan.known, plan.profile, violations(findings))
         ],
-        "unstable": [scenario for part in parts for scenario in part["unstable"]],
+        "unstable": [
+            f"{finding['scenario']}: {finding['unstable']}"
+            for finding in findings
+            if finding["unstable"]
+        ],
         "lost": [loss for part in parts for loss in part["lost"]],
         "seconds": round(seconds, 1),
     }
@@ -98,7 +102,7 @@ def _reasons(report: Json) -> list[str]:
         # a single scope may hold nothing that a check speaks of; the profile must
         if check["verdict"] == "vacuous" and report["whole_profile"] and whole
     ]
-    reasons += [f"not the same when made again: {scenario}" for scenario in report["unstable"]]
+    reasons += [f"not the same when made again: {repeat}" for repeat in report["unstable"]]
     reasons += [
         f"a worker was lost to {loss['scenario'] or 'a run'}: it {loss['how']}"
         for loss in report["lost"]

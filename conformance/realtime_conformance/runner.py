@@ -12,7 +12,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import attrs
 
@@ -70,6 +70,14 @@ class Option(NamedTuple):
     burst: bool = False
 
 
+class Wanted(NamedTuple):
+    """A step that a run is to take: an option, and after how many ticks the next one comes."""
+
+    rule: int
+    burst: bool = False
+    ticks: int = 0
+
+
 class Offer(NamedTuple):
     """What a node offered, and what was taken; None where the run ended."""
 
@@ -89,6 +97,15 @@ Preference = Callable[[State, tuple[Option, ...], list[int]], int]
 def first(state: State, options: tuple[Option, ...], calm: list[int]) -> int:  # noqa: ARG001
     """The first step that lets the reply go on."""
     return calm[0]
+
+
+def calm_among(machine: Machine, options: Sequence[Option]) -> list[int]:
+    """Positions of the options that let the reply go on, settled."""
+    return [
+        position
+        for position, option in enumerate(options)
+        if not option.burst and not machine.rules[option.rule].disturbs
+    ]
 
 
 @attrs.define
@@ -126,17 +143,96 @@ class Bench:
             BadChoice: a choice that its node does not offer.
             NoConnection: the client does not open its connection.
         """
+        return self._made(_Given(choices, prefer or first))
+
+    def follow(self, wanted: Sequence[Wanted]) -> Outcome:
+        """Make one run that takes the wanted steps, in their order, wherever they are offered.
+
+        At each node the next wanted step that is offered is taken, and those before it that are
+        not are skipped for good; a step of the same clause in another slot will do. Where nothing
+        wanted is offered the run goes on as without wishes.
+
+        Raises:
+            NoConnection: the client does not open its connection.
+        """
+        return self._made(_Following(self.machine, wanted))
+
+    def _made(self, choose: Chooser) -> Outcome:
         witness = Witness()
         with witness:
-            outcome = run_virtual(
-                lambda loop: _Run(self, loop, witness).make(choices, prefer or first)
-            )
+            outcome = run_virtual(lambda loop: _Run(self, loop, witness).make(choose))
             witness.settle_up(outcome.history)
         return outcome
 
     def live(self) -> LiveRun:
         """A run that is chosen step by step."""
         return LiveRun(self)
+
+
+class Chooser(Protocol):
+    """Chooses the steps of one run, node by node."""
+
+    def __call__(self, run: _Run, options: tuple[Option, ...]) -> int | None:
+        """The position of the step to take at the node where `run` stands; None ends the run."""
+
+
+class _Given:
+    """Takes the choices that are given, and goes on as a preference says."""
+
+    def __init__(self, choices: Sequence[int], prefer: Preference) -> None:
+        self._choices = choices
+        self._prefer = prefer
+
+    def __call__(self, run: _Run, options: tuple[Option, ...]) -> int | None:
+        """The next choice.
+
+        Raises:
+            BadChoice: the node does not offer it.
+        """
+        position = len(run.offers)
+        if position >= len(self._choices):
+            calm = calm_among(run.machine, options)
+            return self._prefer(run.state, options, calm) if calm else None
+        if self._choices[position] % TICK >= len(options):
+            names = [run.machine.rules[option.rule].id for option in options]
+            raise BadChoice(
+                f"choice {self._choices[position]} at step {position}, but there are "
+                f"{len(options)}: {', '.join(names)}"
+            )
+        return self._choices[position]
+
+
+class _Following:
+    """Takes wanted steps in their order, and skips those that are not offered."""
+
+    def __init__(self, machine: Machine, wanted: Sequence[Wanted]) -> None:
+        self._rules = machine.rules
+        self._wanted = wanted
+        self._next = 0
+
+    def __call__(self, run: _Run, options: tuple[Option, ...]) -> int | None:
+        """The next wanted step that is offered, else the first calm one."""
+        while self._next < len(self._wanted):
+            wanted = self._wanted[self._next]
+            position = self._position(wanted, options)
+            if position is None and run.in_ticks:
+                return None  # what is to come waits until the client is at rest
+            self._next += 1
+            if position is not None:
+                return position + TICK * wanted.ticks
+        return next(iter(calm_among(run.machine, options)), None)
+
+    def _position(self, wanted: Wanted, options: tuple[Option, ...]) -> int | None:
+        option = Option(wanted.rule, wanted.burst)
+        if option in options:
+            return options.index(option)
+        # what was the second of its kind is the first once that is left out
+        clause = self._clause(option)
+        alike = (n for n, other in enumerate(options) if self._clause(other) == clause)
+        return next(alike, None)
+
+    def _clause(self, option: Option) -> tuple[str, bool]:
+        return self._rules[option.rule].id, option.burst
 
 
 class LiveRun:
@@ -205,10 +301,10 @@ class _Run:
         loop.set_exception_handler(witness.loop_exception)
         witness.position = lambda: len(self.history.entries)
 
-    async def make(self, choices: Sequence[int], prefer: Preference) -> Outcome:
+    async def make(self, choose: Chooser) -> Outcome:
         """The whole run."""
         await self.begin()
-        await self.guard(self._main(choices, prefer))
+        await self.guard(self._main(choose))
         await self.guard(self.finish())
         return self.outcome()
 
@@ -262,18 +358,19 @@ class _Run:
         """Whether the client came to rest since the newest step."""
         return not (self.in_burst or self.in_ticks)
 
-    async def _main(self, choices: Sequence[int], prefer: Preference) -> None:
+    async def _main(self, choose: Chooser) -> None:
         while not self.history.stopped:
-            if self.in_ticks and len(self.offers) >= len(choices):
+            options = self.options()
+            taken = choose(self, options)
+            if taken is None and self.in_ticks:
                 # nothing is to come while the client is busy
                 self.in_ticks = False
                 await self._rest()
-            options = self.options()
-            taken = self._choose(options, choices, prefer)
-            if taken is None:
+            elif taken is None:
                 self.offers.append(Offer(self.state, options, None, self.at_rest))
                 return
-            await self.choose(options, taken)
+            else:
+                await self.choose(options, taken)
 
     async def choose(self, options: tuple[Option, ...], choice: int) -> None:
         """Take one of the options of the node."""
@@ -311,24 +408,6 @@ class _Run:
         """Whether another server event can come right behind this one."""
         after = self.machine.after(self.state, Step(number))
         return any(self._delivers(following) for following in self.machine.environment(after))
-
-    def _choose(
-        self, options: tuple[Option, ...], choices: Sequence[int], prefer: Preference
-    ) -> int | None:
-        position = len(self.offers)
-        if position < len(choices):
-            if choices[position] % TICK >= len(options):
-                names = [self.machine.rules[option.rule].id for option in options]
-                raise BadChoice(
-                    f"choice {choices[position]} at step {position}, but there are "
-                    f"{len(options)}: {', '.join(names)}"
-                )
-            return choices[position]
-        calm = [n for n, option in enumerate(options) if self._lets_go_on(option)]
-        return prefer(self.state, options, calm) if calm else None
-
-    def _lets_go_on(self, option: Option) -> bool:
-        return not option.burst and not self.machine.rules[option.rule].disturbs
 
     async def _take(self, number: int, burst: bool = False, ticks: int = 0) -> None:
         rule = self.machine.rules[number]
@@ -477,14 +556,14 @@ class _Run:
     # the fresh turn and the end
 
     def _is_over(self) -> bool:
-        """Whether no further turn can be had of any client.
+        """Whether no turn can follow: the session is over, or playout never ends.
 
-        The app has closed the session, the server has said that there is none to be had, or the
-        speaker is dead.
+        The app has closed the session, the server has said that there is none, or the speaker
+        reports nothing any more: whatever the client does, its segment is not over then.
         """
-        leaving = self.machine.value(self.state, "leaving")
-        closing = leaving == self.machine.code("leaving", "closing")
-        return closing or any(self.machine.value(self.state, name) for name in ("fatal", "stuck"))
+        machine, state = self.machine, self.state
+        closing = machine.value(state, "leaving") == machine.code("leaving", "closing")
+        return closing or any(machine.value(state, name) for name in ("fatal", "stuck"))
 
     async def _fresh_turn(self) -> None:
         """One turn more, along one straight way; it succeeds when all of its audio was played."""

@@ -21,7 +21,7 @@ from realtime_protocol.machine import Machine
 DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 SHAPE = re.compile(
     r"(?P<client>[A-Za-z_][\w.-]*(?::[A-Za-z_]\w*)?):(?P<profile>[a-z]+):(?P<scope>[a-z-]+)"
-    r"(?P<changes>(?:\+[A-Z]+=\d+)*)(?P<bursts>~\d+)?:(?P<digest>[0-9a-f]{6}):"
+    r"(?P<changes>(?:\+[A-Z_]+=\d+)*)(?P<bursts>~\d+)?:(?P<digest>[0-9a-f]{6}):"
     r"(?P<choices>(?:[0-9a-z](?:\.[0-9a-z]{2})?)*)"
 )
 CHOICE = re.compile(r"([0-9a-z])(?:\.([0-9a-z]{2}))?")

@@ -1,8 +1,8 @@
 """Explores what follows one interruption point.
 
 Laws:
-- Every step at every node of the tail is taken by at least one run: a run that has a choice takes
-  a step that no run of this tail has taken at that node, so few runs are enough for that.
+- Every step at every node of the tail is taken by at least one run, as far as `most` runs go: a run
+  that has a choice takes a step that no run of this tail has taken at that node, so few are enough.
 - Then ways through the tail are gone that differ only in their order, until a budget is spent.
 - No way is gone twice, and the same client gives the same runs in the same order.
 - A run that a worker was lost to is not begun again.
@@ -28,12 +28,14 @@ class Tail:
         bench: Bench,
         point: Choices,
         budget: int,
+        most: int,
         lost: Collection[Choices],
         recorder: Recorder | Unrecorded,
     ) -> None:
         self._bench = bench
         self._point = point
         self._budget = budget
+        self._most = most
         self._lost = lost
         self._recorder = recorder
         self._taken: set[tuple[State, Option]] = set()
@@ -77,6 +79,8 @@ class Tail:
 
     def _next(self, made: int) -> Choices | None:
         """Choices that lead to a step not yet taken; else, while there is budget, any others."""
+        if self._most and made >= self._most:
+            return None
         while self._frontier:
             choices, state, option = self._frontier.popleft()
             if (state, option) not in self._taken:

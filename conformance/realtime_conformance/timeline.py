@@ -69,10 +69,13 @@ def _breaches(history: History) -> dict[int, list[str]]:
     return found
 
 
-def _fingerprints(history: History) -> list[str]:
-    return [
-        check.fingerprint(finding) for check in CHECKS for finding in check.judge(history).findings
-    ]
+def _fingerprints(history: History) -> Json:
+    """The text of the first finding of each fingerprint."""
+    texts: Json = {}
+    for check in CHECKS:
+        for finding in check.judge(history).findings:
+            texts.setdefault(check.fingerprint(finding), finding.text)
+    return texts
 
 
 def _timeline(history: History, breaches: dict[int, list[str]]) -> str:

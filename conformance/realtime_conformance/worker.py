@@ -26,12 +26,14 @@ from realtime_conformance.checks import CHECKS
 from realtime_conformance.clients.interface import MissingSeam
 from realtime_conformance.clients.registry import UnknownClient, load
 from realtime_conformance.evidence import HarnessFault
-from realtime_conformance.runner import BadChoice, Bench, NoConnection, Outcome
+from realtime_conformance.outline import NotShown, outline
+from realtime_conformance.runner import BadChoice, Bench, NoConnection, Outcome, Wanted
 from realtime_conformance.scenario import scope_of
 from realtime_conformance.stepwise import Stepwise
 from realtime_conformance.timeline import render
+from realtime_conformance.trail import trail
 
-REFUSALS = (UnknownClient, MissingSeam, NoConnection, BadChoice, HarnessFault)
+REFUSALS = (UnknownClient, MissingSeam, NoConnection, BadChoice, HarnessFault, NotShown)
 
 
 def packages() -> dict[str, str]:
@@ -61,7 +63,9 @@ class Worker:
 
     def tails(self, request: dict[str, Any]) -> dict[str, Any]:
         """Explore the tail of one interruption point."""
-        return self.batch.tails(request["tails"], request["budget"], request.get("lost", ()))
+        return self.batch.tails(
+            request["tails"], request["budget"], request["most"], request.get("lost", ())
+        )
 
     def walks(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make the runs that are listed, without what sleeps."""
@@ -71,6 +75,19 @@ class Worker:
         """Make one run and render it."""
         self.recorder.begin(request["show"])
         return render(self.bench.run(request["show"]))
+
+    def trail(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make one run and say which steps it took."""
+        return trail(self.bench.run(request["trail"]))
+
+    def follow(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make one run that takes the wanted steps where they are offered; as `trail`."""
+        wanted = [Wanted(*step) for step in request["follow"]]
+        return trail(self.bench.follow(wanted))
+
+    def outline(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make one run and tell what a reproduction of its violation needs."""
+        return outline(self.bench.run(request["outline"]), request["check"])
 
     def live(self, request: dict[str, Any]) -> dict[str, Any]:
         """Begin, go on with, look at, or finish a run that is chosen step by step."""
@@ -116,6 +133,9 @@ def findings(outcome: Outcome) -> list[tuple[str, str, str, str]]:
 
 KINDS = {
     "show": Worker.show,
+    "trail": Worker.trail,
+    "follow": Worker.follow,
+    "outline": Worker.outline,
     "live": Worker.live,
     "tails": Worker.tails,
     "walks": Worker.walks,

@@ -198,6 +198,12 @@ class _Acceptor:
             elif rule.sends:
                 address = self.machine.resolved[number].address or 0
                 self.client[rule.event, address].append(number)
+        self.readers = [
+            number for number, rule in enumerate(self.machine.rules) if rule.reads and rule.event
+        ]
+        """Rules that answer a message with an event."""
+        self.sent: dict[tuple[State, int, int], State] = {}
+        """States with a message that was not recorded; emptied with each event."""
         self.configs: list[Config] = []
         self.seen_ids: set[str] = set()
         self.offered = 0
@@ -303,6 +309,7 @@ class _Acceptor:
     # the server
 
     def _received(self, line: Line) -> Refusal | None:
+        self.sent.clear()
         reachable = self._closure(self.configs)
         enabled = [(config, self._offers(config)) for config in reachable]
         kinds = {self.machine.rules[n].event for _, offers in enabled for n in offers}
@@ -345,17 +352,22 @@ class _Acceptor:
             if self.machine.rules[number].event in EVENTS
         ]
         if not self.has_client:
-            numbers += self._assumed(config, [n for ns in self.by_event.values() for n in ns])
+            numbers += self._assumed(config, self.readers)
         return numbers
 
     def _assumed(self, config: Config, numbers: Iterable[int]) -> list[int]:
         """Rules that could be taken if the client had sent what they read."""
         if config.unread:
             return []
-        return [n for n in numbers if self._before_reading(config, n) is not None]
+        return [n for n in numbers if self._sending(config, n) is not None]
 
     def _before_reading(self, config: Config, number: int) -> Config | None:
         """The configuration with the message that a rule reads, if that enables it."""
+        sending = self._sending(config, number)
+        return None if sending is None else self._put(config, *sending, None)
+
+    def _sending(self, config: Config, number: int) -> tuple[int, int] | None:
+        """The rule that sends what a rule reads, and the argument, if that enables it."""
         rule = self.machine.rules[number]
         if not rule.reads:
             return None
@@ -364,10 +376,16 @@ class _Acceptor:
             if not self._in_turn(config, sender):
                 continue
             for argument in (0, 1):
-                put = self._put(config, sender, argument, None)
-                if self.machine.enabled(put.state, Step(number)):
-                    return put
+                if self.machine.enabled(self._with_message(config, sender, argument), Step(number)):
+                    return sender, argument
         return None
+
+    def _with_message(self, config: Config, sender: int, argument: int) -> State:
+        """The state with a message that was not recorded, which several rules may read."""
+        key = config.state, sender, argument
+        if key not in self.sent:
+            self.sent[key] = self.machine.forced(config.state, Step(sender, argument))
+        return self.sent[key]
 
     def _in_turn(self, config: Config, sender: int) -> bool:
         """Whether the slot of a message that was not recorded is the next one."""

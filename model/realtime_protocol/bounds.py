@@ -5,7 +5,8 @@ lengths of one audio delta and one playout step in units of `UNIT_MS` millisecon
 
 Laws:
 - A scope says only where it differs from `NOTHING_BUT_AUDIO`; sizes that follow are computed.
-- Larger bounds never take a behaviour away.
+- More of something never takes a behaviour away: from 1 on where 0 has a meaning of its own, and
+  but for switches.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ class Scope:
 class Profile:
     """A set of scopes and how far each is covered.
 
-    `cover`: every step at every node by at least one way in, and for each interruption point every
-    step at every node of the tail after it.
+    `cover`: every step at every node by at least one way in, and the tail after each interruption
+    point: every step at every node of it where the scope is `thorough`, and a few ways through it
+    elsewhere.
     `exhaust`: every path.
     """
 
@@ -44,7 +46,11 @@ class Profile:
     cover: Cover
     scopes: Mapping[str, Scope]
     tail_runs: int = 0
-    """Runs for one tail under `cover`, or as many as taking every step of it needs."""
+    """Runs for one tail of a thorough scope, or as many as taking every step of it needs."""
+    brief_runs: int = 1
+    """Runs for one tail of any other scope, at most."""
+    thorough: frozenset[str] = frozenset()
+    """Names of the scopes whose tails are gone step by step."""
     least: Mapping[str, Mapping[str, int]] = attrs.field(factory=dict)
     """Smallest bounds of a scope that may go by the name of this profile."""
 
@@ -467,9 +473,11 @@ LEAST = {"audio-reply": _LEAST, "muted-reply": _LEAST}
 
 QUICK = Profile(
     name="quick",
-    about="every step at every node, and again in the tail of every interruption",
+    about="every step at every node, and the tail of every interruption",
     cover="cover",
     tail_runs=16,
+    brief_runs=2,
+    thorough=frozenset(LEAST),
     least=LEAST,
     scopes=SCOPES,
 )

@@ -350,15 +350,15 @@ OPTIONAL = (
 )
 """What a correct client may leave undone for ever."""
 
-ENDS = ("app.tool.returns",)
-"""What is expected of the app: its functions end."""
+ENDS = ("app.tool.returns", "app.answers_turn")
+"""What is expected of the app: its functions end, and it asks for the reply that a turn lacks."""
 
 
 def is_fair(rule: Rule) -> bool:
     """Whether a step that stays possible is taken at last.
 
-    So it is for server, network, speaker and clock, for what a client owes, and for the functions
-    of the app; not for disturbances, and not for what people begin by their own will.
+    So it is for server, network, speaker and clock, for what a client owes, and for what is
+    expected of the app; not for disturbances, and not for what people begin by their own will.
     """
     if rule.disturbs:
         return False
@@ -891,6 +891,48 @@ ALWAYS: tuple[Property, ...] = (
         holds="requested >= pending",
     ),
     Property(
+        id="updates-are-counted",
+        kind="invariant",
+        of="server",
+        about="Every session.update without an answer is in flight.",
+        source="SDK session_updated_event.py; facts 2.4",
+        given="updates > 0",
+        holds="updates <= len(inbox)",
+    ),
+    Property(
+        id="withdrawn-is-recalled",
+        kind="stable",
+        of="app",
+        about="A reply that was interrupted before it was requested is interrupted still if it is "
+        "requested after all.",
+        source="by definition: an interruption cuts what is under way",
+        given="asked == withdrawn and requested == 0",
+        holds="requested == 0 or recalled == 1",
+    ),
+    Property(
+        id="recalled-begins-cut",
+        kind="stable",
+        of="server",
+        about="A reply that was interrupted before it began begins as one that is cut.",
+        source="by definition: an interruption cuts what is under way",
+        over={"r": "RESPONSES"},
+        given="recalled == 1 and response[r] == unused",
+        holds="response[r] == active and cut[r] == 0",
+        unless=("server.response.created.turn", "server.response.created.aside"),
+    ),
+    Property(
+        id="cut-has-a-cause",
+        kind="stable",
+        of="app",
+        about="A reply is interrupted by the user, by the app, by a cancel or by the end of its "
+        "socket, and by nothing else: a hand-over or a change of the session loses none.",
+        source="by definition: an interruption cuts what is under way",
+        over={"r": "RESPONSES"},
+        given="cut[r] == 0 and asked != withdrawn and recalled == 0",
+        holds="(cut[r], asked == withdrawn, recalled)",
+        unless=("user.barges_in", "app.interrupt*", "app.close", "client.response.cancel*", *GONE),
+    ),
+    Property(
         id="cancel-once",
         kind="precondition",
         of="client",
@@ -1018,7 +1060,27 @@ ALWAYS: tuple[Property, ...] = (
         given="any(entry[m] == 1 for m in ITEMS)",
         holds="sum(entry[m] for m in ITEMS) == 1",
     ),
+    # -- time
+    Property(
+        id="waits-for-a-socket",
+        kind="precondition",
+        of="clock",
+        about="Time passes by itself only while the client has no socket and may still open one.",
+        source="by definition: time moves only by a step of the clock or of the speaker",
+        rules=("clock.passes",),
+        holds="connection == closed and fatal == 0 and leaving != closing and len(inbox) == 0",
+    ),
     # -- the user's turns
+    Property(
+        id="waits-in-a-session",
+        kind="invariant",
+        of="server",
+        about="A turn waits for the app to ask for its reply only where the server makes none, and "
+        "within the session that heard it.",
+        source="SDK realtime_audio_input_turn_detection.py, create_response; facts 3.2, 7.4",
+        given="unanswered == 1",
+        holds="CREATE_RESPONSE == 0 and connection in (ready, expiring)",
+    ),
     Property(
         id="transcribed-once",
         kind="stable",
@@ -1068,6 +1130,16 @@ ALWAYS: tuple[Property, ...] = (
         over={"m": "OUTS"},
         given="tool[m] == answered",
         holds="tool[m]",
+    ),
+    Property(
+        id="cut-call-asks-no-more",
+        kind="stable",
+        of="client",
+        about="The answer to a call of a reply that was interrupted asks for no other reply.",
+        source="by definition: an interruption cuts what is under way",
+        over={"m": "OUTS"},
+        given=f"cut[{R}] == 1 and asked != yes and tool[m] in (returned, raised, cancelled)",
+        holds="tool[m] == answered and asked == yes",
     ),
     # -- playout
     Property(
@@ -1158,6 +1230,15 @@ ALWAYS: tuple[Property, ...] = (
         over={"m": "OUTS"},
         given="any(p < m and segment[p] not in (none, finished) for p in OUTS)",
         holds="(played[m], segment[m] == finished)",
+    ),
+    Property(
+        id="only-cut-is-dropped",
+        kind="precondition",
+        of="client",
+        about="The client drops no audio of a reply that was not interrupted.",
+        source="GUIDE, interruption and truncation; livekit AudioOutput.clear_buffer",
+        rules=("client.speaker.clear",),
+        holds="all(segment[m] not in (open, flushed) or cut[m // OUTPUTS] == 1 for m in OUTS)",
     ),
     Property(
         id="silent-while-paused",
@@ -1324,6 +1405,17 @@ EVENTUALLY: tuple[Property, ...] = (
         source="SDK realtime_audio_input_turn_detection.py; facts 3.1, 3.2",
         given="turn == due",
         holds="turn != due",
+    ),
+    Property(
+        id="turn-is-asked-for",
+        kind="leads-to",
+        of="app",
+        about="The app asks for the reply to a turn that the server makes none to, unless the user "
+        "speaks on, or the session ends; as far as the bounds have replies.",
+        source="SDK realtime_audio_input_turn_detection.py, create_response; facts 3.2",
+        given="unanswered == 1",
+        holds=f"unanswered == 0 or begun == RESPONSES or speech == speaking or leaving != no"
+        f" or {ENDED_SOCKET}",
     ),
     Property(
         id="turn-is-transcribed",

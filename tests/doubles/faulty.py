@@ -1,9 +1,7 @@
-"""Faulty clients: each has one fault that a real client could have, and breaks one check by it.
+"""Faulty clients: each has one fault that a real client could have with one spoken reply.
 
 Laws:
 - A fault is the reference client with a method or two replaced; everything else it does right.
-- On the plain happy path no fault shows: it takes an interruption.
-- `UNSEEN` holds faults that no check sees yet; a test says so, and fails once one is seen.
 """
 
 from __future__ import annotations
@@ -11,10 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
-import attrs
-
-from doubles.reference import ReferenceClient, Reply, Wire
-from realtime_conformance.checks.interface import Verdict
+from doubles.link import Wire
+from doubles.records import Message, Reply
+from doubles.reference import ReferenceClient
 from realtime_conformance.clients.interface import Seams
 from realtime_conformance.speaker import SAMPLE_RATE
 
@@ -24,34 +21,34 @@ logger = logging.getLogger(__name__)
 class TruncatesUnheard(ReferenceClient):
     """Never deletes; truncates what was not heard at the least position there is."""
 
-    def correct(self, reply: Reply) -> None:
+    def correct(self, reply: Reply, message: Message) -> None:
         """Truncate, whatever there is."""
-        self.truncate(reply, max(reply.heard_ms, 1))
+        self.truncate(reply, message, max(message.heard_ms, 1))
 
 
 class TruncatesAtZero(ReferenceClient):
     """Truncates a message at 0 ms before any audio of it came."""
 
-    def correct(self, reply: Reply) -> None:
+    def correct(self, reply: Reply, message: Message) -> None:
         """Truncate, whatever there is."""
-        self.truncate(reply, reply.heard_ms)
+        self.truncate(reply, message, message.heard_ms)
 
 
 class TruncatesAtZeroWithAudio(ReferenceClient):
     """Truncates at 0 ms where audio came and none of it was heard."""
 
-    def correct(self, reply: Reply) -> None:
+    def correct(self, reply: Reply, message: Message) -> None:
         """Truncate what has audio."""
-        if reply.delivered_ms > 0:
-            self.truncate(reply, reply.heard_ms)
+        if message.delivered_ms > 0:
+            self.truncate(reply, message, message.heard_ms)
         else:
-            self.delete(reply)
+            self.delete(message.item)
 
 
 class MistakesSampleRate(ReferenceClient):
     """Counts heard samples at 16 kHz, so it comes to half as much again."""
 
-    def position_ms(self, reply: Reply, seconds: float) -> int:
+    def position_ms(self, message: Message, seconds: float) -> int:
         """Milliseconds at the wrong rate."""
         return round(seconds * SAMPLE_RATE * 1000 / 16_000)
 
@@ -59,15 +56,15 @@ class MistakesSampleRate(ReferenceClient):
 class TruncatesAtDelivered(ReferenceClient):
     """Takes what was delivered for what was heard."""
 
-    def position_ms(self, reply: Reply, seconds: float) -> int:
+    def position_ms(self, message: Message, seconds: float) -> int:
         """The end of what came, heard or not."""
-        return reply.delivered_ms
+        return message.delivered_ms
 
 
 class TruncatesResponse(ReferenceClient):
     """Mixes up ids and truncates a response."""
 
-    def truncate(self, reply: Reply, end_ms: int) -> None:
+    def truncate(self, reply: Reply, message: Message, end_ms: int) -> None:
         """Name the response where the message belongs."""
         self.send(
             "conversation.item.truncate",
@@ -83,8 +80,10 @@ class DeletesTwice(ReferenceClient):
     def on_response_done(self, event: Wire) -> None:
         """Tidy up, though that was done already."""
         super().on_response_done(event)
-        if self.reply.settled and self.reply.interrupted and not self.reply.heard_ms:
-            self.delete(self.reply)
+        reply = self.replies[event["response"]["id"]]
+        for message in reply.messages.values():
+            if reply.interrupted and message.settled and not message.heard_ms:
+                self.delete(message.item)
 
 
 class CancelsDone(ReferenceClient):
@@ -102,8 +101,9 @@ class CancelsTwice(ReferenceClient):
 
     def finished(self, seconds: float, interrupted: bool) -> None:
         """Take the report for one more interruption."""
+        reply, _ = self.segments[0]
         super().finished(seconds, interrupted)
-        if interrupted and self.reply.active:
+        if interrupted and reply.active:
             self.send("response.cancel")
 
 
@@ -113,7 +113,7 @@ class CancelsNext(ReferenceClient):
     def on_response_done(self, event: Wire) -> None:
         """Make sure, without a response id."""
         super().on_response_done(event)
-        if self.reply.cancelled:
+        if self.replies[event["response"]["id"]].cancelled:
             self.send("response.cancel")
 
 
@@ -123,7 +123,7 @@ class CancelsAnswer(ReferenceClient):
     def interrupt(self) -> None:
         """Cancel what may be about to come."""
         super().interrupt()
-        if not self.reply.active:
+        if not any(reply.active for reply in self.replies.values()):
             self.send("response.cancel")
             self.send("response.cancel")
 
@@ -178,7 +178,7 @@ class RaisesFromInterrupt(ReferenceClient):
 
     def interrupt(self) -> None:
         """Insist on a response."""
-        if not self.reply.active:
+        if not any(reply.active for reply in self.replies.values()):
             raise RuntimeError("no response to interrupt")
         super().interrupt()
 
@@ -202,18 +202,18 @@ class NeverCloses(ReferenceClient):
 
     def __init__(self, seams: Seams) -> None:
         super().__init__(seams)
-        self.drained: dict[Reply, asyncio.Future[None]] = {}
+        self.drained: dict[Message, asyncio.Future[None]] = {}
 
-    def play(self, reply: Reply, pcm: bytes) -> None:
+    def play(self, reply: Reply, message: Message, pcm: bytes) -> None:
         """Note that there is a segment to drain."""
-        if not reply.playing:
-            self.drained[reply] = asyncio.get_running_loop().create_future()
-        super().play(reply, pcm)
+        if not message.playing:
+            self.drained[message] = asyncio.get_running_loop().create_future()
+        super().play(reply, message, pcm)
 
     def finished(self, seconds: float, interrupted: bool) -> None:
         """Note that it was drained, if it was."""
         if not interrupted:
-            self.drained[self.segments[0]].set_result(None)
+            self.drained[self.segments[0][1]].set_result(None)
         super().finished(seconds, interrupted)
 
     async def close(self) -> None:
@@ -227,9 +227,10 @@ class PlaysOn(ReferenceClient):
 
     def on_response_output_audio_delta(self, event: Wire) -> None:
         """Play whatever comes."""
-        interrupted, self.reply.interrupted = self.reply.interrupted, False
+        reply = self.replies[event["response_id"]]
+        interrupted, reply.interrupted = reply.interrupted, False
         super().on_response_output_audio_delta(event)
-        self.reply.interrupted = interrupted
+        reply.interrupted = interrupted
 
 
 class ClearsServer(ReferenceClient):
@@ -250,18 +251,13 @@ class DrainsSpeaker(ReferenceClient):
 
 
 class PlaysLate(ReferenceClient):
-    """Interrupted before the first audio, plays the reply from its beginning."""
+    """Interrupted before the first audio, cancels the response and plays what still comes."""
 
-    def on_response_output_audio_delta(self, event: Wire) -> None:
+    def stop(self, reply: Reply) -> None:
         """Take only what is playing for interrupted."""
-        interrupted = self.reply.interrupted
-        self.reply.interrupted = interrupted and self.reply.item == ""
-        super().on_response_output_audio_delta(event)
-        self.reply.interrupted = interrupted
-
-    def on_response_output_audio_done(self, _: Wire) -> None:
-        """End the segment all the same."""
-        self.speaker.flush()
+        sounds = any(message.playing for message in reply.messages.values())
+        super().stop(reply)
+        reply.interrupted = reply.interrupted and sounds
 
 
 class PlaysRequested(ReferenceClient):
@@ -284,224 +280,14 @@ class NeverCancels(ReferenceClient):
 class NeverCorrects(ReferenceClient):
     """Leaves an interrupted message in the conversation as if all of it was heard."""
 
-    def correct(self, reply: Reply) -> None:
+    def correct(self, reply: Reply, message: Message) -> None:
         """Do nothing."""
 
 
 class TruncatesTwice(ReferenceClient):
     """Truncates a message twice at the same place."""
 
-    def truncate(self, reply: Reply, end_ms: int) -> None:
+    def truncate(self, reply: Reply, message: Message, end_ms: int) -> None:
         """Repeat."""
-        super().truncate(reply, end_ms)
-        super().truncate(reply, end_ms)
-
-
-@attrs.frozen
-class Fault:
-    """One faulty client, and the check that it breaks."""
-
-    name: str
-    client: type[ReferenceClient]
-    check: str
-    verdict: Verdict
-    why: str
-    bounds: dict[str, int] = attrs.field(factory=dict)
-    """Bounds that it takes to show, beyond those of the test."""
-
-
-def _named(*faults: Fault) -> dict[str, Fault]:
-    return {fault.name: fault for fault in faults}
-
-
-FAULTS = _named(
-    Fault(
-        "truncates-unheard",
-        TruncatesUnheard,
-        "truncate-needs-audio",
-        "violation",
-        "a message that is cut before its audio comes has nothing to truncate",
-    ),
-    Fault(
-        "truncates-at-zero",
-        TruncatesAtZero,
-        "truncate-positive",
-        "violation",
-        "the bug that this project started from: audio_end_ms is 0 and there is no audio",
-    ),
-    Fault(
-        "truncates-at-zero-with-audio",
-        TruncatesAtZeroWithAudio,
-        "truncate-positive",
-        "advisory",
-        "accepted by a recorded server, but an empty message stays in the conversation",
-    ),
-    Fault(
-        "mistakes-sample-rate",
-        MistakesSampleRate,
-        "truncate-within-audio",
-        "violation",
-        "one and a half times what was heard lies past what was produced",
-    ),
-    Fault(
-        "truncates-at-delivered",
-        TruncatesAtDelivered,
-        "truncate-matches-heard",
-        "violation",
-        "the server streams faster than the speaker plays",
-    ),
-    Fault(
-        "truncates-response",
-        TruncatesResponse,
-        "permitted-message",
-        "violation",
-        "no item has the id of a response",
-    ),
-    Fault(
-        "deletes-twice",
-        DeletesTwice,
-        "no-rejected-event",
-        "violation",
-        "the first delete has taken the item away",
-    ),
-    Fault(
-        "cancels-done",
-        CancelsDone,
-        "no-rejected-event",
-        "violation",
-        "response.done was delivered, so there is nothing to cancel",
-    ),
-    Fault(
-        "cancels-twice",
-        CancelsTwice,
-        "redundant-cancel",
-        "advisory",
-        "the first cancel is on its way or has been applied",
-    ),
-    Fault(
-        "cancels-next",
-        CancelsNext,
-        "redundant-cancel",
-        "violation",
-        "the user's next turn has its response by the time the repeat is read",
-        {"TURNS": 2},
-    ),
-    Fault(
-        "cancels-answer",
-        CancelsAnswer,
-        "redundant-cancel",
-        "violation",
-        "the first cancel is rejected, the second silences the answer to the turn",
-    ),
-    Fault(
-        "falls-silent",
-        FallsSilent,
-        "session-goes-on",
-        "violation",
-        "the next reply is not played",
-    ),
-    Fault(
-        "logs-exception",
-        LogsException,
-        "no-swallowed-exception",
-        "violation",
-        "a response that was cut at once has no output",
-    ),
-    Fault(
-        "loses-task",
-        LosesTask,
-        "no-swallowed-exception",
-        "violation",
-        "a response that was cut at once has no output",
-    ),
-    Fault(
-        "raises-from-interrupt",
-        RaisesFromInterrupt,
-        "no-swallowed-exception",
-        "violation",
-        "agent code may interrupt at any time",
-    ),
-    Fault(
-        "never-closes",
-        NeverCloses,
-        "comes-to-rest",
-        "violation",
-        "an interrupted segment is never drained",
-    ),
-    Fault(
-        "plays-on",
-        PlaysOn,
-        "permitted-message",
-        "violation",
-        "audio that was on its way must be dropped once the speaker is cleared",
-        {"AUDIO": 2},
-    ),
-    Fault(
-        "clears-server",
-        ClearsServer,
-        "permitted-message",
-        "violation",
-        "output_audio_buffer.clear exists on WebRTC only",
-    ),
-    Fault(
-        "plays-late",
-        PlaysLate,
-        "permitted-message",
-        "violation",
-        "the user hears what was interrupted",
-    ),
-    Fault(
-        "never-clears",
-        NeverClears,
-        "session-goes-on",
-        "violation",
-        "the interrupted segment never ends, so the turn is never over",
-    ),
-    Fault(
-        "busy-waits",
-        BusyWaits,
-        "comes-to-rest",
-        "violation",
-        "the speaker reports later, and the loop gets nothing else done until then",
-    ),
-)
-
-# each would be seen if `permitted` were checked where the server does not reject, if a check asked
-# for what must happen, or if a session that never reaches its fresh turn counted as stuck
-UNSEEN = _named(
-    Fault(
-        "drains-speaker",
-        DrainsSpeaker,
-        "permitted-message",
-        "violation",
-        "the user goes on hearing what was interrupted",
-    ),
-    Fault(
-        "plays-requested",
-        PlaysRequested,
-        "permitted-message",
-        "violation",
-        "the user hears what was interrupted before it began",
-    ),
-    Fault(
-        "never-cancels",
-        NeverCancels,
-        "permitted-message",
-        "advisory",
-        "the server goes on generating what nobody will hear",
-    ),
-    Fault(
-        "never-corrects",
-        NeverCorrects,
-        "truncate-matches-heard",
-        "violation",
-        "the model believes that the user heard all of it",
-    ),
-    Fault(
-        "truncates-twice",
-        TruncatesTwice,
-        "permitted-message",
-        "advisory",
-        "once is enough",
-    ),
-)
+        super().truncate(reply, message, end_ms)
+        super().truncate(reply, message, end_ms)

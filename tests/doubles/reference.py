@@ -1,234 +1,149 @@
 """Small correct clients, written from the protocol and `clients/interface.py` alone.
 
+Each concern has a module of its own, and each builds on the one before: the line, the
+conversation, playout, replies, tools, and here the session and the turns.
+
 Laws:
-- What belongs to one reply is kept with that reply, so nothing of one leaks into the next.
-- An interrupted reply is heard no further: its audio is dropped, the speaker is cleared, and its
-  response is cancelled once, as soon as it is there.
-- The conversation ends up with what was heard of a reply: once the speaker has said how much, the
-  message is truncated there, or deleted if nothing of it was heard.
-- A message of a reply is touched once, and not before the server has listed it.
+- What the app changes is kept, so that a session that is begun anew is as the one before.
+- A turn that is taken by hand is committed only if there is enough of it.
 """
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import json
-from collections import deque
-from collections.abc import Callable
 from typing import Any
 
-import aiohttp
-import attrs
-
-from realtime_conformance.clients.interface import Seams
+from doubles.link import Wire
+from doubles.tools import Tools
+from realtime_conformance.clients.interface import FUNCTION, Seams
 from realtime_conformance.speaker import SAMPLE_RATE
 
-Wire = dict[str, Any]
+FRAME_MS = 100
+"""Sound in one append."""
 
-VAD: Wire = {"type": "server_vad", "create_response": True, "interrupt_response": True}
-SESSION: Wire = {"type": "realtime", "audio": {"input": {"turn_detection": VAD}}}
+LEAST_MS = 100
+"""Sound that the server takes for a turn."""
 
-
-@attrs.define(eq=False)
-class Reply:
-    """One reply, from its request to what the conversation keeps of it."""
-
-    request: str | None = None
-    """The name that the client gave its request; None for the answer to a turn."""
-    response: str = ""
-    item: str = ""
-    """The message, once the server has listed it."""
-    active: bool = False
-    """Its response was created and is not done."""
-    delivered_ms: int = 0
-    playing: bool = False
-    """The speaker owes a report of its segment."""
-    heard_ms: int = 0
-    interrupted: bool = False
-    cancelled: bool = False
-    settled: bool = False
-    """The conversation holds what was heard of it."""
+TOOL: Wire = {
+    "type": "function",
+    "name": FUNCTION,
+    "description": "Look up the weather in a city.",
+    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}},
+}
 
 
-class ReferenceClient:
+class ReferenceClient(Tools):
     """A voice client that does what the protocol asks, and no more."""
 
     def __init__(self, seams: Seams) -> None:
-        assert seams.http is not None
-        self.http, self.url, self.speaker = seams.http, seams.base_url, seams.speaker
-        self.speaker.listener = self
-        self.muted = seams.muted
-        self.outgoing: asyncio.Queue[Wire] = asyncio.Queue()
-        self.requests = 0
-        self.requested: Reply | None = None
-        self.reply = Reply()
-        self.segments: deque[Reply] = deque()
+        super().__init__(seams)
+        self.instructions, self.speed = "Be brief.", 1.0
+        self.tools = [TOOL] if seams.setting.tools else []
+        self.pending_ms = 0
+        """Sound that was sent since the last turn, as far as the client knows."""
 
-    async def start(self) -> None:
-        """Connect and configure the session."""
-        self.socket = await self.http.ws_connect(f"{self.url}/realtime", headers={})
-        self.tasks = [asyncio.create_task(self.read()), asyncio.create_task(self.write())]
-        self.send("session.update", session=SESSION)
+    # the session
 
-    def generate_reply(self) -> None:
-        """Request a reply, under a name that tells its response from the answer to a turn."""
-        self.requests += 1
-        self.requested = Reply(request=f"request_{self.requests}")
-        self.send("response.create", response={"metadata": {"request": self.requested.request}})
+    def configure(self) -> None:
+        """Say how the session is to be."""
+        self.update(**self.session())
 
-    def interrupt(self) -> None:
-        """Agent code interrupts whatever reply is going on."""
-        self.cut_short()
+    def session(self) -> Wire:
+        """The session as it is to be."""
+        setting = self.setting
+        detection: Wire | None = None
+        if setting.detects_turns:
+            detection = {
+                "type": "server_vad",
+                "create_response": setting.create_response,
+                "interrupt_response": setting.interrupt_response,
+            }
+        heard: Wire = {"turn_detection": detection}
+        if setting.transcribes:
+            heard["transcription"] = {"model": "gpt-4o-mini-transcribe"}
+        return {
+            "output_modalities": ["audio" if setting.audio else "text"],
+            "audio": {"input": heard, "output": {"speed": self.speed}},
+            "instructions": self.instructions,
+            "tools": self.tools,
+        }
 
-    def hear(self, seconds: float) -> None:
-        """Pass on what the microphone picks up."""
-        audio = base64.b64encode(b"\0\0" * int(seconds * SAMPLE_RATE)).decode()
-        self.send("input_audio_buffer.append", audio=audio)
+    def update(self, **changes: Any) -> None:
+        """Change the session."""
+        self.send("session.update", session={"type": "realtime", **changes})
+
+    def update_instructions(self) -> None:
+        """Agent code changes the instructions."""
+        self.instructions = "Be very brief."
+        self.update(instructions=self.instructions)
+
+    def update_tools(self) -> None:
+        """Agent code changes the tools."""
+        self.tools = [TOOL]
+        self.update(tools=self.tools)
+
+    def update_options(self) -> None:
+        """Agent code changes how fast the agent speaks."""
+        self.speed = 1.2
+        self.update(audio={"output": {"speed": self.speed}})
+
+    def hand_over(self) -> None:
+        """Agent code hands over: the next agent goes on in the same conversation."""
+        self.instructions = "Be polite."
+        self.update(instructions=self.instructions, tools=self.tools)
+
+    def hang_up(self) -> None:
+        """A session that is not to be had again has nothing more to say."""
+        if self.over and self.segments:
+            self.silence()
+        super().hang_up()
 
     async def close(self) -> None:
-        """Close the connection and wait for what runs on it."""
-        await self.socket.close()
-        for task in self.tasks:
-            if not task.done():  # to cancel one that has failed would hide its exception
-                task.cancel()
-        await asyncio.wait(self.tasks)
-
-    def send(self, event: str, **body: Any) -> None:
-        """Put one event on its way, in order."""
-        self.outgoing.put_nowait({"type": event, **body})
-
-    async def write(self) -> None:
-        """Send what is on its way."""
-        while True:
-            await self.socket.send_str(json.dumps(await self.outgoing.get()))
-
-    async def read(self) -> None:
-        """Hand every server event to its handler."""
-        while (frame := await self.socket.receive()).type is aiohttp.WSMsgType.TEXT:
-            self.handle(json.loads(frame.data))
-
-    def handle(self, event: Wire) -> None:
-        """Call the handler of an event; an event without one needs no answer."""
-        name = "on_" + event["type"].replace(".", "_")
-        handler: Callable[[Wire], None] = getattr(self, name, lambda _: None)
-        handler(event)
-
-    def on_input_audio_buffer_speech_started(self, _: Wire) -> None:
-        """The user speaks: a barge-in if a reply is going on."""
-        self.cut_short()
-
-    def on_response_created(self, event: Wire) -> None:
-        """A reply begins; one that was interrupted before is cancelled now that it can be."""
-        name = (event["response"]["metadata"] or {}).get("request")
-        if self.requested is not None and name == self.requested.request:
-            self.reply, self.requested = self.requested, None
-        else:
-            self.reply = Reply()
-        self.reply.response, self.reply.active = event["response"]["id"], True
-        if self.reply.interrupted:
-            self.cancel(self.reply)
-
-    def on_conversation_item_added(self, event: Wire) -> None:
-        """The message of the reply is in the conversation; it can be touched from now on."""
-        if event["item"]["role"] == "assistant":
-            self.reply.item = event["item"]["id"]
-            self.settle(self.reply)
-
-    def on_response_output_audio_delta(self, event: Wire) -> None:
-        """Audio goes to the speaker, unless the reply was interrupted."""
-        pcm = base64.b64decode(event["delta"])
-        self.reply.delivered_ms += len(pcm) // 2 * 1000 // SAMPLE_RATE
-        if not self.reply.interrupted:
-            self.play(self.reply, pcm)
-
-    def on_response_output_audio_done(self, _: Wire) -> None:
-        """No audio follows: the speaker may report when it has played what it has."""
-        if self.reply.playing and not self.reply.interrupted:
-            self.speaker.flush()
-
-    def on_response_done(self, _: Wire) -> None:
-        """The response is over; its audio may still be playing."""
-        self.reply.active = False
-
-    def started(self) -> None:
-        """The first sample is played."""
-
-    def finished(self, seconds: float, interrupted: bool) -> None:
-        """A segment has ended after `seconds`; one that was drained was heard whole."""
-        reply = self.segments.popleft()
-        reply.playing, reply.heard_ms = False, self.position_ms(reply, seconds)
-        reply.settled = not interrupted
-        self.settle(reply)
-
-    def play(self, reply: Reply, pcm: bytes) -> None:
-        """Hand audio of a reply to the speaker, if there is one."""
-        if self.muted:
-            return
-        if not reply.playing:
-            reply.playing = True
-            self.segments.append(reply)
-        self.speaker.capture(pcm)
-
-    def cut_short(self) -> None:
-        """Interrupt the reply that was requested, and the one that is generated or played."""
-        if self.requested is not None:
-            self.requested.interrupted = True
-        reply = self.reply
-        if (reply.active or reply.playing) and not reply.interrupted:
-            reply.interrupted = True
-            self.cancel(reply)
+        """Stop playout and end the session."""
+        self.be_sure()
+        if self.segments:
             self.silence()
-            self.settle(reply)
+        await super().close()
 
-    def silence(self) -> None:
-        """Stop playout at once."""
-        if not self.muted:
-            self.speaker.clear()
+    # the user's turns
 
-    def cancel(self, reply: Reply) -> None:
-        """Cancel a response that is not done, once."""
-        if reply.active and not reply.cancelled:
-            reply.cancelled = True
-            self.send("response.cancel", response_id=reply.response)
+    def hear(self, seconds: float) -> None:
+        """Pass on what the microphone picks up, frame by frame; nobody hears it between sockets."""
+        if self.socket is None:
+            return
+        for _ in range(round(seconds * 1000) // FRAME_MS):
+            sound = base64.b64encode(b"\0\0" * (SAMPLE_RATE * FRAME_MS // 1000)).decode()
+            self.send("input_audio_buffer.append", audio=sound)
+            self.pending_ms += FRAME_MS
 
-    def settle(self, reply: Reply) -> None:
-        """Correct the conversation once it is known what was heard of an interrupted reply."""
-        if reply.interrupted and reply.item and not reply.playing and not reply.settled:
-            reply.settled = True
-            self.correct(reply)
+    def commit_user_turn(self) -> None:
+        """Agent code ends a turn, and wants a reply to it."""
+        if self.pending_ms >= LEAST_MS:
+            self.pending_ms = 0
+            self.send("input_audio_buffer.commit")
+        self.generate_reply()
 
-    def correct(self, reply: Reply) -> None:
-        """Keep of the message what was heard: a part of it, or nothing."""
-        if reply.heard_ms > 0:
-            self.truncate(reply, reply.heard_ms)
-        else:
-            self.delete(reply)
+    def clear_user_turn(self) -> None:
+        """Agent code drops what was said since the last turn."""
+        self.pending_ms = 0
+        self.send("input_audio_buffer.clear")
 
-    def position_ms(self, reply: Reply, seconds: float) -> int:
-        """How much of a reply was heard, from what the speaker reports."""
-        return round(seconds * 1000)
-
-    def truncate(self, reply: Reply, end_ms: int) -> None:
-        """Cut the message of a reply."""
-        body = {"item_id": reply.item, "content_index": 0, "audio_end_ms": end_ms}
-        self.send("conversation.item.truncate", **body)
-
-    def delete(self, reply: Reply) -> None:
-        """Take the message of a reply out of the conversation."""
-        self.send("conversation.item.delete", item_id=reply.item)
+    def disconnected(self) -> None:
+        """What was not committed is gone."""
+        super().disconnected()
+        self.pending_ms = 0
 
 
 class EagerClient(ReferenceClient):
     """Cancels a reply as soon as it was requested: allowed, though the server may be too early."""
 
-    def cut_short(self) -> None:
+    def stop_all(self) -> None:
         """Do not wait for response.created, which gives the response its id."""
         requested = self.requested
         if requested is not None and not requested.cancelled:
             requested.cancelled = True
             self.send("response.cancel")
-        super().cut_short()
+        super().stop_all()
 
 
 class TrustingClient(ReferenceClient):
@@ -236,8 +151,63 @@ class TrustingClient(ReferenceClient):
 
     def on_input_audio_buffer_speech_started(self, event: Wire) -> None:
         """The server has cut it; what was only requested it has not."""
-        self.reply.cancelled = True
+        for reply in self.replies.values():
+            reply.cancelled = True
         super().on_input_audio_buffer_speech_started(event)
 
 
-VARIANTS: dict[str, type[ReferenceClient]] = {"eager": EagerClient, "trusting": TrustingClient}
+class RestlessClient(ReferenceClient):
+    """Begins a session anew at once when it is time for that, whatever is going on."""
+
+    def is_quiet(self) -> bool:
+        """Do not wait."""
+        return True
+
+
+class ChainingClient(ReferenceClient):
+    """Says of each item that it puts back which one it stands behind."""
+
+    def replay(self) -> None:
+        """Put every item back behind the one before it."""
+        before = "root"
+        for entry in self.entries:
+            item = entry.again()
+            self.send("conversation.item.create", previous_item_id=before, item=item)
+            before = entry.id
+
+
+class SummarizingClient(ReferenceClient):
+    """Has the conversation summed up beside the first reply, outside of the conversation."""
+
+    def on_response_created(self, event: Wire) -> None:
+        """Follow replies alone, and ask for the summary with the first."""
+        if "purpose" in (event["response"]["metadata"] or {}):
+            return
+        if not self.replies:
+            body = {"conversation": "none", "metadata": {"purpose": "summary"}}
+            self.send("response.create", response=body)
+        super().on_response_created(event)
+
+
+class CheckingClient(ReferenceClient):
+    """Asks for the server's copy of the first message of the user, if it is still there."""
+
+    checked = False
+
+    def on_conversation_item_done(self, event: Wire) -> None:
+        """Compare what the server has."""
+        item = event["item"]
+        if item.get("role") == "user" and self.entry(item["id"]) and not self.checked:
+            self.checked = True
+            self.send("conversation.item.retrieve", item_id=item["id"])
+
+
+VARIANTS: dict[str, tuple[type[ReferenceClient], str]] = {
+    "eager": (EagerClient, "hand-over"),
+    "trusting": (TrustingClient, "pause"),
+    "restless": (RestlessClient, "reconnection"),
+    "chaining": (ChainingClient, "reconnection"),
+    "summarizing": (SummarizingClient, "aside"),
+    "checking": (CheckingClient, "updates"),
+}
+"""Clients that are correct in another way, each with a scope in which that matters."""

@@ -93,7 +93,8 @@ def _within_audio(history: History, position: int, entry: Entry) -> Iterator[Fin
 
 def _matches_heard(history: History, position: int, entry: Entry) -> Iterator[Finding]:
     asked = entry.message["audio_end_ms"]
-    heard = entry.heard_ms if entry.was("captured", entry.slot) else 0.0
+    # of this very message: by now the speaker may have begun with another
+    heard = entry.was("played", entry.slot) * UNIT_MS
     step = history.machine.bounds["STEP"] * UNIT_MS
     if abs(asked - heard) > step:
         yield Finding(
@@ -101,7 +102,7 @@ def _matches_heard(history: History, position: int, entry: Entry) -> Iterator[Fi
             position,
             _rule(entry),
             enabling(history.disturbance(position), _answer(history, position)),
-            f"truncated at {asked} ms, but the speaker played {heard:.0f} ms "
+            f"truncated at {asked} ms, but the speaker played {heard} ms "
             f"(one playout step is {step} ms)",
         )
 

@@ -92,9 +92,10 @@ def _counterexamples(report: Json, console: Console) -> None:
     for check in report["checks"]:
         for finding in check["findings"]:
             known = f"known: {finding['known']}" if finding["known"] else "not on file"
+            shrunk = _shrunk(finding) if finding["verdict"] == "violation" else ""
             console.print(
                 f"\n[bold]{finding['verdict']}[/] {finding['fingerprint']}\n"
-                f"  {finding['count']:,} times; {known}\n"
+                f"  {finding['count']:,} times; {known}{shrunk}\n"
                 f"  realtime-conformance replay {finding['scenario']}",
                 highlight=False,
                 soft_wrap=True,
@@ -103,6 +104,12 @@ def _counterexamples(report: Json, console: Console) -> None:
             if finding["verdict"] == "violation" and finding["timeline"] not in shown:
                 shown.add(finding["timeline"])
                 console.print(Text(finding["timeline"]), soft_wrap=True)
+
+
+def _shrunk(finding: Json) -> str:
+    """What became of the run of a violation before it was shown."""
+    end = "no step can be left out" if finding["minimal"] else "more may be left out"
+    return f"; {finding['left_out']} steps were left out of its run, {end}"
 
 
 def _verdict(report: Json, console: Console) -> None:

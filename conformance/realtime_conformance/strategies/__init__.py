@@ -28,8 +28,8 @@ Reduction = Literal["on", "off"]
 class Subject:
     """What a strategy is made for.
 
-    `runs` and `seconds` are the budget, 0 for none. `tail_runs` are those of one tail under
-    `cover`.
+    `runs` and `seconds` are the budget, 0 for none. `tail_runs` and `tail_most` are those of one
+    tail under `cover`.
     """
 
     graph: Graph
@@ -38,6 +38,7 @@ class Subject:
     runs: int = 0
     seconds: float = 0.0
     tail_runs: int = 0
+    tail_most: int = 0
     reduction: Reduction = "on"
 
     def draws(self, otherwise: int) -> int:
@@ -51,7 +52,7 @@ def relation_of(machine: Machine, reduction: Reduction) -> Commuting:
 
 
 def _cover(subject: Subject) -> Strategy:
-    return Cover(subject.graph.machine, subject.tail_runs)
+    return Cover(subject.graph.machine, subject.tail_runs, subject.tail_most)
 
 
 def _exhaust(subject: Subject) -> Strategy:

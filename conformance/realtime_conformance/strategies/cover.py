@@ -4,6 +4,7 @@ Laws:
 - A step at a node that was seen before is not gone again; an interruption is an end of its own, and
   what follows it is explored by itself (see `tail`): a client remembers where it was interrupted,
   so tails are not shared between points.
+- Where a tail is limited to `tail_most` runs, what they leave is gone as any other step is.
 - Points come after all else.
 """
 
@@ -33,6 +34,8 @@ class Cover:
     machine: Machine
     tail_runs: int = 0
     """Runs for one tail, or as many as taking every step of it needs."""
+    tail_most: int = 0
+    """Most runs for one tail; 0 for no such limit."""
     frontier: list[Choices] = attrs.field(factory=lambda: [()])
     points: list[Choices] = attrs.field(factory=list)
     tails_left: int = 0
@@ -56,17 +59,27 @@ class Cover:
             wave, self.frontier = self.frontier[-count:][::-1], self.frontier[:-count]
             return batches(wave, "runs")
         points, self.points = self.points[:POINTS], self.points[POINTS:]
-        return [{"tails": point, "budget": self.tail_runs} for point in points]
+        return [
+            {"tails": point, "budget": self.tail_runs, "most": self.tail_most} for point in points
+        ]
 
     def make(self, request: Json, ask: Ask) -> Json:
         """Put the request to the worker."""
         return ask(request)
 
     def note(self, request: Json, reply: Json, made: Sequence[Made]) -> None:
-        """Branch where a run had another choice; a tail branches by itself."""
+        """Branch where a run had another choice; a tail gone step by step does so by itself."""
         if "tails" in request:
             self.tails_left += reply["left"]
-            return
+            if not self.tail_most:
+                return
+        # what the runs of one tail took is no news to each other
+        self._seen |= {
+            (visit.state, visit.options[visit.taken])
+            for run in made
+            for _, visit in run.free()
+            if visit.taken is not None
+        }
         for run in made:
             for here, visit in run.free():
                 self._branch(here, visit)

@@ -73,7 +73,7 @@ RULES = (
         actor="app",
         event="generate_reply",
         why="Where turn detection creates no response, agent code asks for the reply to a turn.",
-        source="SDK realtime_audio_input_turn_detection.py, create_response; livekit "
+        source="SDK realtime_audio_input_turn_detection.py, create_response; facts 3.2; livekit "
         "AgentSession.generate_reply",
         confidence="documented",
         when=f"{LIVE} and unanswered == 1 and turn == none and speech == silent and leaving == no"

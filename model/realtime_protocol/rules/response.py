@@ -72,8 +72,8 @@ FIRST_DONE = {
 }
 """With the first `.done` of an item it is settled whether it is complete."""
 
-ANSWERABLE = "begun < RESPONSES"
-"""A reply to what a call gives back is within the bounds."""
+ANSWERABLE = "(begun < RESPONSES or AUDIO_OUT + TEXT_OUT + MCP_OUT == 0)"
+"""A reply to what a call gives back is within the bounds, or there is nothing but calls."""
 
 FIELDS = (
     Field("begun", "responses created", limit="RESPONSES"),
