@@ -77,11 +77,10 @@ def test_a_plan_names_every_strategy_and_marks_the_one_of_the_profile():
 
 
 def test_a_rate_that_was_not_measured_is_unknown():
-    """Not asked for, or of a client that cannot be driven through the scope."""
+    """Not asked for, or of a client that cannot be driven."""
     _, out, _ = invoke(*ARGUMENTS, "--no-measure")
     assert out.count("unknown") == 5
-    # the double cannot interrupt a reply by its handle, which this scope needs
-    plan = attrs.evolve(PLAN, scopes=("text-reply",), changes={"HANDLES": 1})
+    plan = attrs.evolve(PLAN, client="os:sep")
     assert measure(plan, *plan.bounded()) is None
 
 

@@ -231,7 +231,8 @@ class _Explored:
             "summary": self._summary(),
             "premises": explorer.premises,
             "findings": self.findings,
-            "lost": self.lost,
+            # those of findings come from several threads, in any order
+            "lost": sorted(self.lost, key=lambda loss: (loss["scenario"] or "", loss["how"])),
             "ledger": listing.ledger(explorer.ledger) if plan.ledger else None,
             "unvisited": listing.unvisited(explorer.ledger) if plan.unvisited else [],
         }
