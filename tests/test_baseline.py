@@ -7,15 +7,21 @@ import json
 import pytest
 
 from realtime_conformance import baseline
-from realtime_conformance.baseline import BadKnownFile, KnownIssue
+from realtime_conformance.baseline import BadKnownFile, KnownIssue, Sighting
+
+QUICK = {"quick": ("audio-reply",)}
+STANDARD = {"standard": ("audio-reply",)}
+RUN = ["audio-reply", "muted-reply"]
+
+
+def sight(text, *scopes):
+    """A violation that was seen in some scopes."""
+    return Sighting(text, scopes)
 
 
 def test_what_is_written_is_read(tmp_path):
     """A file gives back the issues it was made from."""
-    known = {
-        "b": KnownIssue("b", "why b", ("quick",)),
-        "a": KnownIssue("a", "why a", ("standard",)),
-    }
+    known = {"b": KnownIssue("b", "why b", QUICK), "a": KnownIssue("a", "why a", STANDARD)}
     path = tmp_path / "known.json"
     baseline.write(path, known)
     assert baseline.read(path) == known
@@ -24,34 +30,45 @@ def test_what_is_written_is_read(tmp_path):
 
 
 def test_an_update_keeps_reasons_adds_what_is_new_and_drops_what_is_gone():
-    """Only the profile that was run is touched."""
+    """Only the profile and the scopes that were run are touched."""
     known = {
-        "kept": KnownIssue("kept", "explained", ("quick",)),
-        "gone": KnownIssue("gone", "was so", ("quick",)),
-        "elsewhere": KnownIssue(
-            "elsewhere",
-            "still so",
-            (
-                "quick",
-                "standard",
-            ),
-        ),
+        "kept": KnownIssue("kept", "explained", QUICK),
+        "gone": KnownIssue("gone", "was so", QUICK),
+        "elsewhere": KnownIssue("elsewhere", "still so", {**QUICK, **STANDARD}),
+        "not run": KnownIssue("not run", "not looked at", {"quick": ("audio-reply", "race")}),
     }
-    updated = baseline.update(known, "quick", {"kept": "seen", "new": "what was found"})
-    assert updated["kept"].reason == "explained"
+    seen = {"kept": sight("seen", "muted-reply"), "new": sight("what was found", *RUN)}
+    updated = baseline.update(known, "quick", RUN, seen)
+    assert updated["kept"] == KnownIssue("kept", "explained", {"quick": ("muted-reply",)})
     assert updated["new"].reason == "to be explained: what was found"
-    assert updated["elsewhere"].profiles == ("standard",)
+    assert updated["new"].where == {"quick": tuple(RUN)}
+    assert updated["elsewhere"].where == STANDARD
+    assert updated["not run"].where == {"quick": ("race",)}
     assert "gone" not in updated
 
 
-def test_only_issues_of_the_profile_can_be_gone():
-    """An issue that is expected in another profile is not missed here."""
-    known = {"a": KnownIssue("a", "", ("quick",)), "b": KnownIssue("b", "", ("standard",))}
-    assert [issue.fingerprint for issue in baseline.gone(known, "quick", [])] == ["a"]
-    assert baseline.gone(known, "quick", ["a"]) == []
+def test_only_issues_of_what_was_run_can_be_gone():
+    """An issue that is expected in another profile or scope is not missed here."""
+    known = {
+        "a": KnownIssue("a", "", QUICK),
+        "b": KnownIssue("b", "", STANDARD),
+        "c": KnownIssue("c", "", {"quick": ("race",)}),
+    }
+    assert [issue.fingerprint for issue in baseline.gone(known, "quick", RUN, [])] == ["a"]
+    assert baseline.gone(known, "quick", RUN, ["a"]) == []
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"issues": [{}]}', '{"issues": 3}', "{"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        '{"issues": [{}]}',
+        '{"issues": [{"fingerprint": "", "reason": "", "where": []}]}',
+        '{"issues": 3}',
+        "{",
+    ],
+)
 def test_a_file_of_another_shape_is_refused(tmp_path, text):
     """The refusal names the file and what it should hold."""
     path = tmp_path / "known.json"

@@ -20,6 +20,9 @@ from realtime_conformance.strategies.cover import Cover
 pytestmark = pytest.mark.xdist_group("engine")
 
 SMALL = {"TRANSCRIPTS": 1, "AUDIO": 1, "TICKS": 0}
+HERE = {"quick": ("audio-reply",)}
+"""Where an issue on file is expected."""
+
 FAULTY = Plan(
     client="doubles.faulty:TruncatesUnheard", scopes=("muted-reply",), changes=SMALL, jobs=1
 )
@@ -71,7 +74,7 @@ def test_a_new_violation_fails(faulty):
 
 def test_violations_on_file_are_no_reason_and_stay_violations(faulty):
     """A known issue changes the exit, never the verdict of a check."""
-    known = {f: KnownIssue(f, "why", ("quick",)) for f in violations(findings_of(faulty))}
+    known = {f: KnownIssue(f, "why", HERE) for f in violations(findings_of(faulty))}
     report = conduct(attrs.evolve(FAULTY, known=known))
     assert not any(reason.startswith("new violation") for reason in report["reasons"])
     verdicts = [check["verdict"] for check in report["checks"]]
@@ -81,7 +84,7 @@ def test_violations_on_file_are_no_reason_and_stay_violations(faulty):
 
 def test_a_known_issue_that_is_gone_fails():
     """The file must be updated when something was mended."""
-    known = {"gone / since / long": KnownIssue("gone / since / long", "old", ("quick",))}
+    known = {"gone / since / long": KnownIssue("gone / since / long", "old", HERE)}
     report = conduct(attrs.evolve(FAULTY, known=known))
     assert "known issue is gone: gone / since / long" in report["reasons"]
 

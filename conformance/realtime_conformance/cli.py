@@ -35,12 +35,13 @@ from realtime_conformance import baseline, forecast, listing, specification
 from realtime_conformance import export as reproduction
 from realtime_conformance.checks import BY_ID
 from realtime_conformance.clients.registry import UnknownClient, address
-from realtime_conformance.engine import Plan, conduct, findings_of, violations
+from realtime_conformance.engine import Plan, conduct
 from realtime_conformance.environments import EnvironmentFailure, build, harness_archive
 from realtime_conformance.live import Live
 from realtime_conformance.pool import Interpreter, Pool, Setup, WorkerLost, WorkerRefused
 from realtime_conformance.report import console as human
 from realtime_conformance.report.files import UnwritableFolder, prepared, write
+from realtime_conformance.reporting import sightings
 from realtime_conformance.scenario import BadId, Scenario, parse_id, scope_of
 from realtime_conformance.stateful import Target
 from realtime_conformance.stateful import search as find
@@ -609,8 +610,9 @@ def _known(path: Path | None, update: bool) -> baseline.Known:
 
 
 def _update(path: Path, known: baseline.Known, report: dict[str, Any]) -> None:
-    seen = violations(findings_of(report))
-    baseline.write(path, baseline.update(known, report["profile"], seen))
+    scopes = [scope["name"] for scope in report["scopes"]]
+    updated = baseline.update(known, report["profile"], scopes, sightings(report))
+    baseline.write(path, updated)
 
 
 def main() -> None:

@@ -184,6 +184,7 @@ class _Explored:
         known = self.plan.known.get(found.fingerprint)
         return {
             "check": found.check,
+            "scope": self.scope.name,
             "verdict": found.verdict,
             "fingerprint": found.fingerprint,
             "clause": found.clause,

@@ -40,7 +40,12 @@ def report_of(plan: Plan, parts: Sequence[Json], seconds: float) -> Json:
         "checks": [_check(check, premises[check.id], findings) for check in CHECKS],
         "gone": [
             {"fingerprint": issue.fingerprint, "reason": issue.reason}
-            for issue in baseline.gone(plan.known, plan.profile, violations(findings))
+            for issue in baseline.gone(
+                plan.known,
+                plan.profile,
+                [scope["name"] for scope in scopes],
+                violations(findings),
+            )
         ],
         "unstable": [
             f"{finding['scenario']}: {finding['unstable']}"
@@ -58,6 +63,17 @@ def report_of(plan: Plan, parts: Sequence[Json], seconds: float) -> Json:
 def violations(findings: Sequence[Json]) -> dict[str, str]:
     """Text of every violation by fingerprint."""
     return {f["fingerprint"]: f["text"] for f in findings if f["verdict"] == "violation"}
+
+
+def sightings(report: Json) -> dict[str, baseline.Sighting]:
+    """Every violation of a report by fingerprint, with the scopes that show it."""
+    found: dict[str, baseline.Sighting] = {}
+    for finding in findings_of(report):
+        if finding["verdict"] == "violation":
+            before = found.get(finding["fingerprint"])
+            scopes = (*(before.scopes if before else ()), finding["scope"])
+            found[finding["fingerprint"]] = baseline.Sighting(finding["text"], scopes)
+    return found
 
 
 def findings_of(report: Json) -> list[Json]:

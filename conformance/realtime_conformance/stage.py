@@ -158,10 +158,13 @@ class Stage:
 
     def tool(self, act: str, call: str) -> None:
         """A function of the app ends, or does not."""
+        running = self._calls[call]
+        if running.done():
+            return  # the client has given it up
         if act == "tool_returns":
-            self._calls[call].set_result(OUTPUT)
+            running.set_result(OUTPUT)
         elif act == "tool_raises":
-            self._calls[call].set_exception(ToolFailed(TROUBLE))
+            running.set_exception(ToolFailed(TROUBLE))
 
     def network(self, act: str) -> None:
         """A handshake succeeds or fails, or a connection ends."""

@@ -56,7 +56,10 @@ def _reports(history: History, evidence: Evidence) -> bool:
     """
     if evidence.kind not in ("error", "exception") or evidence.position == 0:
         return False
-    return _is_trouble(history.entries[evidence.position - 1])
+    told = history.entries[: evidence.position]
+    # what came in one burst is told of together
+    first = next((n for n in range(len(told) - 1, 0, -1) if not told[n - 1].burst), 0)
+    return any(map(_is_trouble, told[first:]))
 
 
 def _no_swallowed_exception(history: History) -> Judgement:

@@ -11,6 +11,7 @@ Laws:
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Coroutine
 from typing import Any
 
@@ -131,6 +132,7 @@ class LivekitAgent:
         self._tools = [tool(seams)] if seams.setting.tools else []
         self._agent = Agent(instructions="Be brief.", tools=self._tools)
         self._newest: Any = None
+        self._speeds = itertools.cycle([1.2, 1.0])
         self._acts: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:
@@ -192,7 +194,8 @@ class LivekitAgent:
 
     def update_options(self) -> None:
         """Agent code changes an option of the session."""
-        self._model.update_options(speed=1.2)
+        # an option that stays as it is would not be sent
+        self._model.update_options(speed=next(self._speeds))
 
     def hand_over(self) -> None:
         """Agent code hands over to another agent."""
