@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+import gc
+from collections.abc import Iterator
+
 import hypothesis
+import pytest
 
 hypothesis.settings.register_profile("project", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("project")
+
+
+@pytest.fixture(scope="module")
+def runs_collect_garbage() -> Iterator[None]:
+    """Keep the collector to the ends of runs, for a module that makes many of them."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.unfreeze()
+    gc.enable()
+
+
+@pytest.fixture
+def heap_set_aside(runs_collect_garbage: None) -> None:
+    """Let the collector look at what the runs of a test make, and at nothing before that."""
+    gc.freeze()

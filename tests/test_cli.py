@@ -153,10 +153,20 @@ def test_help_teaches_every_command():
         assert "xit code 0" in out
 
 
+AUDIO = ("--scope", "audio-reply")
 LIVEKIT_WITHOUT_SEAM = {
     "livekit/__init__.py": "",
     "livekit/rtc.py": "class AudioFrame: ...\n",
-    "livekit/agents/__init__.py": "class Agent: ...\nclass AgentSession: ...\n",
+    "livekit/agents/__init__.py": """
+        class Agent: ...
+        class AgentSession: ...
+        class RunContext: ...
+        def function_tool(*_, **__): ...
+    """,
+    "livekit/agents/llm.py": """
+        class ChatContext: ...
+        class ToolError(Exception): ...
+    """,
     "livekit/agents/voice/__init__.py": "",
     "livekit/agents/voice/io.py": """
         class AudioInput:
@@ -181,7 +191,7 @@ def test_a_livekit_that_lacks_a_seam_is_named(tmp_path):
         path.write_text(textwrap.dedent(text))
     path = os.pathsep.join([str(tmp_path), *(entry for entry in sys.path if entry)])
     done = subprocess.run(
-        [sys.executable, "-m", "realtime_conformance.cli", "run", "--jobs", "1"],
+        [sys.executable, "-m", "realtime_conformance.cli", "run", "--jobs", "1", *AUDIO],
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,

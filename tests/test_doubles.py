@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import gc
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -29,6 +28,8 @@ from realtime_protocol.bounds import NOTHING_BUT_AUDIO, QUICK, SCOPES, Scope, au
 from realtime_protocol.graph import Graph, enumerate_graph
 from realtime_protocol.machine import Machine, Step
 from realtime_protocol.state import State
+
+pytestmark = pytest.mark.usefixtures("heap_set_aside")
 
 SMALL = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 2, "STEP": 1}
 """Bounds that hold every rule of the scope: two playout steps still tell what was heard."""
@@ -135,22 +136,6 @@ def explore(explorer: Explorer, bench: Bench, look: Progress) -> None:
 def findings(outcome: Outcome) -> list[str]:
     """What the checks say of one run."""
     return [f.text for check in CHECKS for f in check.judge(outcome.history).findings]
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _the_runs_collect_garbage() -> Iterator[None]:
-    """Keep the collector to the ends of runs."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.unfreeze()
-    gc.enable()
-
-
-@pytest.fixture(autouse=True)
-def _what_was_there_is_out_of_the_way(_the_runs_collect_garbage: None) -> None:
-    """Let the collector look at what the runs of this test make, and at nothing before that."""
-    gc.freeze()
 
 
 def assert_correct(scope: Scope, client: type[ReferenceClient], bursts: int = 0) -> Explorer:

@@ -20,7 +20,7 @@ from realtime_conformance.strategies.cover import Cover
 pytestmark = pytest.mark.xdist_group("engine")
 
 SMALL = {"TRANSCRIPTS": 1, "AUDIO": 1, "TICKS": 0}
-HERE = {"quick": ("audio-reply",)}
+HERE = {"quick": ("muted-reply",)}
 """Where an issue on file is expected."""
 
 FAULTY = Plan(
@@ -101,6 +101,7 @@ def test_bounds_below_the_profile_fail(faulty):
     assert any("below the profile: TRANSCRIPTS=1" in reason for reason in faulty["reasons"])
 
 
+@pytest.mark.slow  # the graphs of all scopes are enumerated
 def test_a_check_that_never_spoke_fails():
     """A client that truncates nothing leaves the premise of the truncation checks unheld."""
     client = "doubles.faulty:NeverCorrects"

@@ -271,7 +271,7 @@ def test_a_client_that_does_otherwise_is_told(client: MakeClient, why: str) -> N
 
 def test_a_message_without_the_expected_name_is_told() -> None:
     """The name that a server event repeats has to be where it was."""
-    with pytest.raises(Diverged, match=r"response\.metadata\.request"):
+    with pytest.raises(Diverged, match="in message"):
         replay(acts_of(made(Recording, "app.interrupt")), Forgetful)
 
 
@@ -280,7 +280,8 @@ class Forgetful(Recording):
 
     def send(self, event: str, **body: Any) -> None:
         """Leave it out."""
-        super().send(event, **{key: part for key, part in body.items() if key != "response"})
+        unnamed = {key: part for key, part in body.items() if key not in ("response", "event_id")}
+        super().send(event, **unnamed)
 
 
 def test_what_a_client_raises_and_logs_goes_nowhere(capsys: pytest.CaptureFixture[str]) -> None:

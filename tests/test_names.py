@@ -236,7 +236,7 @@ def test_the_whole_is_its_pieces() -> None:
 
 def test_a_piece_is_text() -> None:
     """Pieces and audio are text, and nothing else is."""
-    for part in (Say(0, 0, 0), Heard(0), Heard(0, whole=True), Sound(), Called(0, "x")):
+    for part in (Say(0, 0, 0), Heard(0), Heard(0, whole=True), Sound(0, 0), Called(0, "x")):
         assert fits(Names(), part, "text")
         assert not fits(Names(), part, None)
         assert not fits(Names(), part, 7)

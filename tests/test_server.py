@@ -77,9 +77,9 @@ OWN: Mapping[str, Mapping[str, int]] = {
     "item_at_speech_started": {"TRACK_USERS": 1},
     "transcription_repeats": {"TRANSCRIPTION": 1, "EARLY_ASR": 1, "ASR": 3, "TRACK_USERS": 1},
     "response_before_commit": {"TURNS": 2, "RESPONSES": 2},
-    "items_one_by_one": {"OUTPUTS": 2, "CALL_OUT": 1, "ARGUMENTS": 2},
-    "previous_item_id_unreliable": {"CALL_OUT": 1},
-    "contents_left_out": {"CALL_OUT": 1, "ARGUMENTS": 2},
+    "items_one_by_one": {**CALLS, "OUTPUTS": 2, "ARGUMENTS": 2},
+    "previous_item_id_unreliable": CALLS,
+    "contents_left_out": {**CALLS, "ARGUMENTS": 2},
 }
 """What an assumption needs to matter, if it is more than one audio reply."""
 

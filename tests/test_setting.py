@@ -13,6 +13,8 @@ from realtime_conformance.runner import Bench
 from realtime_conformance.setting import SESSION_SECONDS, Setting, setting_of
 from realtime_protocol.bounds import SCOPES, scope
 
+pytestmark = pytest.mark.usefixtures("heap_set_aside")
+
 SWITCHES: dict[str, dict[str, Any]] = {
     "AUDIO_OUT": {"audio": False},
     "SPEAKER": {"muted": True},

@@ -16,6 +16,8 @@ from realtime_conformance.sound import Heard, encoded, recognised
 from realtime_conformance.timeline import render
 from realtime_protocol.bounds import audio_reply
 
+pytestmark = pytest.mark.usefixtures("heap_set_aside")
+
 DELTAS = st.tuples(st.integers(0, 200), st.integers(0, 100))
 
 

@@ -19,6 +19,8 @@ from realtime_conformance.timeline import render
 from realtime_protocol.bounds import audio_reply
 from realtime_protocol.machine import Machine
 
+pytestmark = pytest.mark.usefixtures("heap_set_aside")
+
 SMALL = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1}
 SCOPE = audio_reply(**SMALL)
 DELTA = "server.response.output_audio.delta"

@@ -930,7 +930,14 @@ ALWAYS: tuple[Property, ...] = (
         over={"r": "RESPONSES"},
         given="cut[r] == 0 and asked != withdrawn and recalled == 0",
         holds="(cut[r], asked == withdrawn, recalled)",
-        unless=("user.barges_in", "app.interrupt*", "app.close", "client.response.cancel*", *GONE),
+        unless=(
+            "user.barges_in",
+            "server.input_audio_buffer.speech_started.unclosed",
+            "app.interrupt*",
+            "app.close",
+            "client.response.cancel*",
+            *GONE,
+        ),
     ),
     Property(
         id="cancel-once",
