@@ -279,33 +279,25 @@ _SCOPES = (
     ),
     scope(
         "two-items",
-        "one response with a message and a second message or a call, closed in both orders",
+        "one response with two spoken messages, closed in both orders",
+        **{**BRIEF, "OUTPUTS": 2, "TICKS": 0},
+    ),
+    scope(
+        "message-and-call",
+        "one response with a message and a call of a function or of an MCP tool behind it",
         **{
-            **BRIEF,
+            **TEXT,
             "RESPONSES": 2,
             "OUTPUTS": 2,
             "LATER_OUTPUTS": 1,
             "CALL_OUT": 1,
             "CALLS_FROM": 2,
+            "MCP_OUT": 1,
             "ARGUMENTS": 1,
             "TICKS": 0,
         },
     ),
-    scope(
-        "two-parts",
-        "one message of two content parts, and tools of an MCP server, beside a function call",
-        **{
-            **TEXT,
-            "PARTS": 2,
-            "MCP_OUT": 1,
-            "CALL_OUT": 1,
-            "CALLS_FROM": 2,
-            "ARGUMENTS": 1,
-            "OUTPUTS": 2,
-            "RESPONSES": 2,
-            "LATER_OUTPUTS": 1,
-        },
-    ),
+    scope("two-parts", "one message of two content parts", **{**TEXT, "PARTS": 2}),
     scope(
         "vad-turn",
         "spoken turns, transcribed while a reply to them is made, and interrupted",
@@ -497,7 +489,7 @@ WIDER: Mapping[str, Mapping[str, int]] = {
     "updates": {"DISTURBANCES": 2},
     "hand-over": {"DISTURBANCES": 2},
     "pause": {"DISTURBANCES": 2},
-    "reconnection": {"DISTURBANCES": 2, "SOCKETS": 3, "DROPS": 2},
+    "reconnection": {"DISTURBANCES": 2, "SOCKETS": 3, "DROPS": 2, "FAILURES": 1},
 }
 """What `full` has more of: disturbances that meet, turns, sockets."""
 

@@ -918,7 +918,11 @@ ALWAYS: tuple[Property, ...] = (
         over={"r": "RESPONSES"},
         given="recalled == 1 and response[r] == unused",
         holds="response[r] == active and cut[r] == 0",
-        unless=("server.response.created.turn", "server.response.created.aside"),
+        unless=(
+            "server.response.created.turn",
+            "server.response.created.early",
+            "server.response.created.aside",
+        ),
     ),
     Property(
         id="cut-has-a-cause",
@@ -931,8 +935,7 @@ ALWAYS: tuple[Property, ...] = (
         given="cut[r] == 0 and asked != withdrawn and recalled == 0",
         holds="(cut[r], asked == withdrawn, recalled)",
         unless=(
-            "user.barges_in",
-            "server.input_audio_buffer.speech_started.unclosed",
+            "user.barges_in*",
             "app.interrupt*",
             "app.close",
             "client.response.cancel*",
