@@ -62,6 +62,7 @@ CHANGES: Mapping[str, Mapping[str, int]] = {
     "tool-round": {**MUTE, "VAD": 0, "TICKS": 0},
     "two-items": {**CALM, "VAD": 0, "BURST": 0},
     "message-and-call": {**CALM, "VAD": 0},
+    "mcp-tools": {**CALM, "VAD": 0},
     "two-parts": {**CALM, "VAD": 0},
     "vad-turn": {**CALM, "TURNS": 1, "RESPONSES": 1, "USERS": 1, "CANCELS": 0},
     "vad-keeps-on": {"TICKS": 0, "DISTURBANCES": 2, "CANCELS": 0},
@@ -574,7 +575,7 @@ FAULTS: Mapping[str, tuple[str, tuple[Rule, ...]]] = {
     "function-ends": ("tool-round", dropped("app.tool.returns")),
     "call-is-answered": ("tool-round", dropped("client.conversation.item.create.output")),
     "tools-are-listed": (
-        "message-and-call",
+        "mcp-tools",
         dropped("server.mcp_list_tools.completed", "server.mcp_list_tools.failed"),
     ),
     "session-begins": ("text-reply", dropped("server.session.created")),

@@ -284,7 +284,7 @@ _SCOPES = (
     ),
     scope(
         "message-and-call",
-        "one response with a message and a call of a function or of an MCP tool behind it",
+        "one response with a message and a function call behind it",
         **{
             **TEXT,
             "RESPONSES": 2,
@@ -292,9 +292,20 @@ _SCOPES = (
             "LATER_OUTPUTS": 1,
             "CALL_OUT": 1,
             "CALLS_FROM": 2,
-            "MCP_OUT": 1,
             "ARGUMENTS": 1,
             "TICKS": 0,
+        },
+    ),
+    scope(
+        "mcp-tools",
+        "tools of an MCP server, which the server lists and calls itself, beside a function call",
+        **{
+            **TEXT,
+            "RESPONSES": 2,
+            "CALL_OUT": 1,
+            "MCP_OUT": 1,
+            "ARGUMENTS": 1,
+            "DISTURBANCES": 0,  # the order is not recorded; disturbed it has 13 times as many nodes
         },
     ),
     scope("two-parts", "one message of two content parts", **{**TEXT, "PARTS": 2}),
@@ -468,7 +479,6 @@ QUICK = Profile(
     about="every step at every node, and the tail of every interruption",
     cover="cover",
     tail_runs=16,
-    brief_runs=2,
     thorough=frozenset(LEAST),
     least=LEAST,
     scopes=SCOPES,
