@@ -271,7 +271,7 @@ def test_a_client_that_does_otherwise_is_told(client: MakeClient, why: str) -> N
 
 def test_a_message_without_the_expected_name_is_told() -> None:
     """The name that a server event repeats has to be where it was."""
-    with pytest.raises(Diverged, match="in message"):
+    with pytest.raises(Diverged, match="expected event_id in message"):
         replay(acts_of(made(Recording, "app.interrupt")), Forgetful)
 
 
