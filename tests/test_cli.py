@@ -41,7 +41,7 @@ def invoke(*arguments):
         (["run", "--update-known"], "--update-known needs --known"),
         (["run", "--update-known", "--known", "k", "--limit", "1"], "drop --limit"),
         (["run", "--update-known", "--known", "k", "--stop", "violation"], "drop --limit"),
-        (["run", "--strategy", "best"], "unknown strategy 'best'; expected one of cover, exhaust"),
+        (["run", "--strategy", "best"], "unknown strategy 'best'; expected one of cover, paths"),
         (["run", "--stop", "bored"], "unknown stop condition 'bored'; expected one of frontier"),
         (["run", "--limit", "0"], "--limit must be positive, got 0"),
         (["run", "--limit", "-3"], "--limit must be positive, got -3"),

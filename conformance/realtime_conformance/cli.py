@@ -113,7 +113,11 @@ BoundOption = Annotated[
     typer.Option("--bound", metavar="NAME=N", help="A bound of your own; may be repeated."),
 ]
 Bursts = Annotated[
-    int, typer.Option(help="Server events that may come right behind another: 0 to 3.")
+    int | None,
+    typer.Option(
+        help="Server events that may come right behind another: 0 to 3. "
+        "Default: that of the profile."
+    ),
 ]
 KnownOption = Annotated[
     Path | None, typer.Option(help="File of known issues; what is not in it fails the run.")
@@ -174,7 +178,7 @@ def run(
     profile: Profile = "quick",
     scope: ScopeOption = [],  # noqa: B006
     bound: BoundOption = [],  # noqa: B006
-    bursts: Bursts = 0,
+    bursts: Bursts = None,
     known: KnownOption = None,
     update_known: UpdateKnown = False,
     report: ReportOption = None,
@@ -325,7 +329,7 @@ def plan(
     profile: Profile = "quick",
     scope: ScopeOption = [],  # noqa: B006
     bound: BoundOption = [],  # noqa: B006
-    bursts: Bursts = 0,
+    bursts: Bursts = None,
     jobs: Jobs = CORES,
     strategy: StrategyOption = "",
     reduce: Reduce = True,

@@ -128,8 +128,8 @@ def identity(plan: Plan, scopes: Sequence[Scope]) -> Json:
         "profile": plan.profile,
         "scopes": [scope.name for scope in scopes],
         "model": {scope.name: Machine(scope.bounds).digest for scope in scopes},
-        "strategy": [plan.how, plan.seed, plan.reduction, *plan.stop],
-        "bursts": plan.bursts,
+        "strategy": [plan.strategy, plan.seed, plan.reduction, *plan.stop],
+        "bursts": plan.preemptions,
         "files": [name for name in ("ledger", "unvisited") if getattr(plan, name) is not None],
         "version": own_version(),
     }
@@ -152,11 +152,12 @@ class _Explored:
             seconds=seconds,
             tail_runs=self.profile.tail_runs,
             tail_most=0 if scope.name in self.profile.thorough else self.profile.brief_runs,
+            every_way=self.profile.every_way,
             reduction=plan.reduction,
         )
         self.explorer = Explorer(
             Ledger(graph),
-            STRATEGIES[plan.how](subject),
+            STRATEGIES[plan.how(scope.name)](subject),
             Budget(plan.limit, seconds),
             stops(plan.stop),
             plan.known,
@@ -246,6 +247,7 @@ class _Explored:
             "bounds": dict(self.scope.bounds),
             "below_profile": below(self.profile, self.scope),
             "model": self.machine.digest,
+            "strategy": explorer.strategy.name,
             "promises": explorer.strategy.promises,
             "scenarios": explorer.runs,
             "frontier_left": explorer.left,
