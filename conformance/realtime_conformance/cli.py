@@ -19,16 +19,6 @@ from typing import Annotated, Any
 import attrs
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
 from realtime_conformance import baseline, forecast, listing, specification
@@ -41,6 +31,7 @@ from realtime_conformance.live import Live
 from realtime_conformance.pool import Interpreter, Pool, Setup, WorkerLost, WorkerRefused
 from realtime_conformance.report import console as human
 from realtime_conformance.report.files import UnwritableFolder, prepared, write
+from realtime_conformance.report.progress import shown as progress_shown
 from realtime_conformance.reporting import sightings
 from realtime_conformance.scenario import BadId, Scenario, parse_id, scope_of
 from realtime_conformance.stateful import Target
@@ -165,6 +156,13 @@ UnvisitedOption = Annotated[
 Release = Annotated[
     str, typer.Option(help="Drive this livekit release, in an environment of its own date.")
 ]
+TimelinesOption = Annotated[
+    str,
+    typer.Option(
+        help="Which violations are shown with the timeline of their shortest run. "
+        + " ".join(f"{name}: {about}." for name, about in human.TIMELINES.items())
+    ),
+]
 CORES = os.cpu_count() or 1
 
 
@@ -190,6 +188,7 @@ def run(
     ledger: LedgerOption = None,
     unvisited: UnvisitedOption = None,
     release: Release = "",
+    timelines: TimelinesOption = "new",
 ) -> None:
     """Explore a client and report what it breaks.
 
@@ -218,11 +217,13 @@ def run(
         )
         plan.bounded()
         address(client)
+        plan = attrs.evolve(plan, release=release)
+        human.announce(plan, Console(), _destinations(known, report))
         plan = attrs.evolve(plan, interpreter=_interpreter(release))
         result = _conduct(plan, report, release or client)
         if update_known and known is not None:
             _update(known, on_file, result)
-        human.show(result, Console())
+        human.show(result, Console(), _timelines(timelines))
     raise typer.Exit(int(result["verdict"] != "pass" and not update_known))
 
 
@@ -482,6 +483,19 @@ def properties(
     raise typer.Exit(int(not held))
 
 
+def _timelines(name: str) -> str:
+    if name not in human.TIMELINES:
+        expected = ", ".join(human.TIMELINES)
+        raise ValueError(f"unknown choice of timelines {name!r}; expected one of {expected}")
+    return name
+
+
+def _destinations(known: Path | None, report: Path | None) -> list[str]:
+    """Where known issues are read from, and where the report goes."""
+    lines = [("known     ", known), ("report    ", report)]
+    return [f"{name}{path}" for name, path in lines if path is not None]
+
+
 def _setup(run: Scenario) -> Setup:
     """What a worker drives to make a run."""
     return Setup(
@@ -537,7 +551,8 @@ def _only_violations(report: dict[str, Any]) -> bool:
 
 
 def _conduct(plan: Plan, folder: Path | None, name: str) -> dict[str, Any]:
-    with prepared(folder) if folder else nullcontext(), _progress(name) as progress:
+    errors = Console(stderr=True)
+    with prepared(folder) if folder else nullcontext(), progress_shown(name, errors) as progress:
         result = conduct(plan, progress)
     if folder is not None:
         write(folder, result)
@@ -554,36 +569,6 @@ def _interpreter(release: str) -> Interpreter:
         environment = build(release)
         archive = harness_archive(environment.python.parent)
     return Interpreter(python=str(environment.python), path=(str(archive),), isolated=True)
-
-
-class _Rate(ProgressColumn):
-    """Runs in a second."""
-
-    def render(self, task: Task) -> Text:
-        """The rate, once it is known."""
-        return Text(f"{task.speed:.0f}/s" if task.speed else "")
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Any]:
-    errors = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("runs made of those known so far"),
-        _Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
-    )
-    with bar:
-        task = bar.add_task(name)
-        yield lambda scope, done, left: bar.update(
-            task, description=f"{name} {scope}", completed=done, total=done + left
-        )
 
 
 def _bounds(given: list[str]) -> dict[str, int]:
