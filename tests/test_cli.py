@@ -59,6 +59,10 @@ def invoke(*arguments):
         (["replay", f"nope:quick:audio-reply:{DIGEST}:0"], "unknown client 'nope'"),
         (["matrix", "not-a-version"], "expected a livekit version"),
         (["matrix", "1.0.0", "--limit", "0"], "--limit must be positive, got 0"),
+        (["matrix", "1.0.0", "--scope", "nope"], "unknown scope 'nope'"),
+        (["matrix", "1.0.0", "--known", "nope.json"], "cannot read known issues nope.json"),
+        (["run", "--timelines", "some"], "unknown choice of timelines 'some'; expected one of new"),
+        (["report", "nope.json", "--report", "out"], "cannot read the report nope.json"),
         (["ledger", "merge", "nope", "-o", "c"], "cannot read the ledger nope"),
         (["search", "--check", "nope"], "unknown check 'nope'; expected one of truncate-"),
     ],
@@ -118,7 +122,8 @@ def test_a_run_writes_its_report_and_fails_on_what_is_new(tmp_path):
     assert checks["truncate-needs-audio"]["verdict"] == "violation"
     assert checks["truncate-needs-audio"]["shortest"] in out
     assert {"nodes", "edges", "interruption_points", "paths"} <= set(report["scopes"][0]["reach"])
-    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"report.json", "report.html", "junit.xml", "events.ndjson"}
 
 
 def test_known_issues_are_written_and_then_expected(tmp_path):
@@ -147,7 +152,7 @@ def test_a_replay_prints_the_same_bytes_every_time(tmp_path):
 
 def test_help_teaches_every_command():
     """Each command says what it does and what its exit code means."""
-    for command in ("run", "plan", "replay", "export", "search", "matrix"):
+    for command in ("run", "plan", "replay", "export", "search", "matrix", "report"):
         code, out, _ = invoke(command, "--help")
         assert code == 0
         assert "xit code 0" in out

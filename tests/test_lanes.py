@@ -13,6 +13,7 @@ from realtime_conformance.runner import Bench, Outcome
 from realtime_conformance.timeline import render
 from realtime_protocol.bounds import SCOPES, audio_reply
 from realtime_protocol.rules import RULES
+from sample_reports import step
 
 pytestmark = pytest.mark.usefixtures("heap_set_aside")
 
@@ -102,32 +103,12 @@ def test_changes_add_up_to_the_state() -> None:
             added.update(step["changes"])
     last = machine.show(entries[-1].after)
     assert added
+    assert added.pop("inbox") == (", ".join(last["inbox"]) or "empty")
     assert added == {name: str(last[name]) for name in added}
     unchanged = set(machine.at) - set(added)
     first = machine.show(machine.initial)
     budgets = {field.name for field in machine.fields if field.budget}
     assert all(first[name] == last[name] for name in unchanged - budgets)
-
-
-def step(label: str, **changes: Any) -> Json:
-    """A step from the server to the client."""
-    plain = {
-        "at": 0,
-        "phase": "main",
-        "rule": None,
-        "who": "server",
-        "from": "server",
-        "to": "client",
-        "label": label,
-        "detail": "",
-        "note": "",
-        "rejects": False,
-        "changes": {},
-        "findings": [],
-        "server": {"response": "active"},
-        "client": {"played": "0 ms"},
-    }
-    return {**plain, **changes}
 
 
 def test_equal_steps_are_drawn_once() -> None:

@@ -30,8 +30,10 @@ from realtime_conformance.environments import EnvironmentFailure, build, harness
 from realtime_conformance.live import Live
 from realtime_conformance.pool import Interpreter, Pool, Setup, WorkerLost, WorkerRefused
 from realtime_conformance.report import console as human
-from realtime_conformance.report.files import UnwritableFolder, prepared, write
+from realtime_conformance.report.columns import Columns, columns
+from realtime_conformance.report.files import UnwritableFolder, prepared, render, write
 from realtime_conformance.report.progress import shown as progress_shown
+from realtime_conformance.report.reading import read as read_report
 from realtime_conformance.reporting import sightings
 from realtime_conformance.scenario import BadId, Scenario, parse_id, scope_of
 from realtime_conformance.stateful import Target
@@ -196,6 +198,7 @@ def run(
     """
     with _one_line():
         _check_update(known, update_known, limit or seconds or stop)
+        which = _timelines(timelines)
         on_file = _known(known, update_known)
         plan = Plan(
             client=client,
@@ -220,10 +223,10 @@ def run(
         plan = attrs.evolve(plan, release=release)
         human.announce(plan, Console(), _destinations(known, report))
         plan = attrs.evolve(plan, interpreter=_interpreter(release))
-        result = _conduct(plan, report, release or client)
+        result = _explored(plan, report, release or client)
         if update_known and known is not None:
             _update(known, on_file, result)
-        human.show(result, Console(), _timelines(timelines))
+        _rendered(report, columns([result]), which)
     raise typer.Exit(int(result["verdict"] != "pass" and not update_known))
 
 
@@ -379,33 +382,61 @@ def merge(
 @app.command()
 def matrix(
     versions: Annotated[list[str], typer.Argument(metavar="VERSION...", help="livekit releases.")],
+    client: Client = "livekit-agent",
     profile: Profile = "quick",
+    scope: ScopeOption = [],  # noqa: B006
+    known: KnownOption = None,
     report: ReportOption = Path("reports"),
     jobs: Jobs = CORES,
     limit: Limit = None,
 ) -> None:
     """Run releases side by side, each in an environment resolved as of its own date.
 
-    Writes one report for each release, in a folder named after it. What a release breaks is a
-    result and not a failure: exit code 0 if every release was covered, 1 otherwise.
+    Writes the report of all of them, one column each, and report.json of each in a folder named
+    after it. What a release breaks is a result and not a failure: exit code 0 if every release was
+    covered, 1 otherwise.
     """
     with _one_line():
         folder = report or Path("reports")
-        plan = Plan(profile=profile, jobs=jobs, limit=int(_positive("--limit", limit)))
+        plan = Plan(
+            client=client,
+            profile=profile,
+            scopes=tuple(scope),
+            jobs=jobs,
+            limit=int(_positive("--limit", limit)),
+            known=_known(known, update=False),
+        )
         plan.bounded()
+        address(client)
         plans = {
-            version: attrs.evolve(plan, interpreter=_interpreter(version)) for version in versions
+            version: attrs.evolve(plan, release=version, interpreter=_interpreter(version))
+            for version in versions
         }
-        reports = {
-            version: _conduct(plan, folder / version, version) for version, plan in plans.items()
-        }
-        console = Console()
-        for version, result in reports.items():
-            console.rule(version)
-            human.show(result, console)
-        human.matrix(reports, console)
-    covered = [_only_violations(result) for result in reports.values()]
-    raise typer.Exit(int(not all(covered)))
+        human.announce(
+            attrs.evolve(plan, release=", ".join(plans)), Console(), _destinations(known, folder)
+        )
+        reports = [_explored(plan, folder / version, version) for version, plan in plans.items()]
+        _rendered(folder, columns(reports))
+    raise typer.Exit(int(not all(map(_only_violations, reports))))
+
+
+@app.command("report")
+def report_again(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="report.json of one run or several.")
+    ],
+    report: ReportOption = None,
+    timelines: TimelinesOption = "new",
+) -> None:
+    """Read reports again without running anything; several stand side by side, a column each.
+
+    Exit code 0, whatever the reports say; 2 if a file is no report.
+    """
+    with _one_line():
+        which = _timelines(timelines)
+        read = columns([read_report(path) for path in files])
+        with prepared(report) if report else nullcontext():
+            _rendered(report, read, which)
 
 
 @app.command()
@@ -550,13 +581,25 @@ def _only_violations(report: dict[str, Any]) -> bool:
     return all(reason.startswith("new violation") for reason in report["reasons"])
 
 
-def _conduct(plan: Plan, folder: Path | None, name: str) -> dict[str, Any]:
+def _explored(plan: Plan, folder: Path | None, name: str) -> dict[str, Any]:
+    """Conduct a plan; its report is in `folder` then, if one is given."""
     errors = Console(stderr=True)
     with prepared(folder) if folder else nullcontext(), progress_shown(name, errors) as progress:
         result = conduct(plan, progress)
     if folder is not None:
         write(folder, result)
     return result
+
+
+def _rendered(folder: Path | None, reports: Columns, timelines: str = "new") -> None:
+    """Write what is made of reports, and print them: one whole, or several side by side."""
+    written = render(folder, reports) if folder is not None else []
+    console = Console()
+    if len(reports) == 1:
+        human.show(next(iter(reports.values())), console, timelines)
+    else:
+        human.matrix(reports, console)
+    human.written(written, console)
 
 
 def _interpreter(release: str) -> Interpreter:

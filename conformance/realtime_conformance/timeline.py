@@ -272,9 +272,9 @@ def _knowledge(entry: Entry, after: bool = False) -> Json:
 def _changes(entry: Entry) -> Json:
     """What a step changes of the state, by field; what only counts is left out."""
     before, after = entry.machine.show(entry.before), entry.machine.show(entry.after)
-    counts = {field.name for field in entry.machine.fields if field.budget} | {"inbox"}
+    counts = {field.name for field in entry.machine.fields if field.budget}
     return {
-        name: str(value)
+        name: ", ".join(value) or "empty" if isinstance(value, list) else str(value)
         for name, value in after.items()
         if value != before[name] and name not in counts
     }

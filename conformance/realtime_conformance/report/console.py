@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -297,6 +298,12 @@ def _cell(report: Json, name: str) -> Text:
         return Text("-")
     counts = [f"{check[name]:,}x" for name in ("violations", "advisories") if check[name]]
     return Text(" ".join([check["verdict"], *counts[:1]]), style=COLOURS[check["verdict"]])
+
+
+def written(paths: Sequence[Path], console: Console) -> None:
+    """Say where a report lies."""
+    for path in paths:
+        console.print(Text(f"written: {path}"), soft_wrap=True)
 
 
 # -- lines ------------------------------------------------------------------------------------
