@@ -80,11 +80,11 @@ def test_a_breach_stands_below_its_step_with_what_was_known() -> None:
         for shown in map(render, outcomes)
         if any("truncate-needs-audio" in text for text in shown["findings"])
     )
-    step = next(step for step in shown["steps"] if step["findings"])
-    assert step["label"] == "conversation.item.truncate"
-    assert (step["from"], step["to"]) == ("client", "server")
-    assert step["server"]["audio sent"] == "0 ms"
-    assert step["client"]["audio delivered"] == "0 ms"
+    broken = next(one for one in shown["steps"] if one["findings"])
+    assert broken["label"] == "conversation.item.truncate"
+    assert (broken["from"], broken["to"]) == ("client", "server")
+    assert broken["server"]["audio sent"] == "0 ms"
+    assert broken["client"]["audio delivered"] == "0 ms"
     lines = shown["timeline"].splitlines()
     at = next(number for number, line in enumerate(lines) if "conversation.item.truncate" in line)
     below = "\n".join(lines[at:])
@@ -98,9 +98,9 @@ def test_changes_add_up_to_the_state() -> None:
     machine = outcome.history.machine
     entries = [entry for entry in outcome.history.entries if entry.phase == "main"]
     added: Json = {}
-    for step in render(outcome)["steps"]:
-        if step["phase"] == "main":
-            added.update(step["changes"])
+    for one in render(outcome)["steps"]:
+        if one["phase"] == "main":
+            added.update(one["changes"])
     last = machine.show(entries[-1].after)
     assert added
     assert added.pop("inbox") == (", ".join(last["inbox"]) or "empty")
