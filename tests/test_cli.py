@@ -164,6 +164,24 @@ def test_a_matrix_has_a_column_for_each_release_and_can_be_read_again(tmp_path, 
     assert said.replace(str(again), str(tmp_path)) in out
 
 
+def test_a_release_that_cannot_be_driven_keeps_no_other_from_its_column(tmp_path, monkeypatch):
+    """It is named with the reason, it fails the matrix, and it leaves no folder."""
+
+    def interpreter(release):
+        return Interpreter(path=(str(tmp_path / "no-doubles"),), isolated=release == "1.0.0")
+
+    monkeypatch.setattr(cli, "_interpreter", interpreter)
+    folder = tmp_path / "out"
+    options = [*FAULTY[:4], "--scope", "muted-reply", "--limit", "20", "--report", str(folder)]
+    code, out, _ = invoke("matrix", "1.0.0", "2.0.0", *options)
+    assert code == 1
+    assert "1.0.0 cannot be driven: " in out
+    assert {path.name for path in folder.iterdir()} == {"2.0.0", *RENDERINGS}
+    code, _, errors = invoke("matrix", "1.0.0", *options)
+    assert code == 2
+    assert errors.startswith("realtime-conformance: 1.0.0: ")
+
+
 def test_one_report_is_read_again_as_it_was_printed(tmp_path):
     """With a timeline, which `run` has printed too."""
     _, out, _ = invoke("run", *FAULTY, "--report", str(tmp_path))

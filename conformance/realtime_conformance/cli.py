@@ -394,7 +394,7 @@ def matrix(
 
     Writes the report of all of them, one column each, and report.json of each in a folder named
     after it. What a release breaks is a result and not a failure: exit code 0 if every release was
-    covered, 1 otherwise.
+    covered, 1 otherwise. One that cannot be driven keeps no other from its column.
     """
     with _one_line():
         folder = report or Path("reports")
@@ -415,9 +415,10 @@ def matrix(
         human.announce(
             attrs.evolve(plan, release=", ".join(plans)), Console(), _destinations(known, folder)
         )
-        reports = [_explored(plan, folder / version, version) for version, plan in plans.items()]
+        reports, refused = _each_explored(plans, folder)
         _rendered(folder, columns(reports))
-    raise typer.Exit(int(not all(map(_only_violations, reports))))
+        human.refused(refused, Console())
+    raise typer.Exit(int(bool(refused) or not all(map(_only_violations, reports))))
 
 
 @app.command("report")
@@ -589,6 +590,26 @@ def _explored(plan: Plan, folder: Path | None, name: str) -> dict[str, Any]:
     if folder is not None:
         write(folder, result)
     return result
+
+
+def _each_explored(
+    plans: dict[str, Plan], folder: Path
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The reports of the releases that can be driven, and why the others cannot.
+
+    Raises:
+        WorkerRefused: none of them can.
+    """
+    reports: list[dict[str, Any]] = []
+    refused: dict[str, str] = {}
+    for version, plan in plans.items():
+        try:
+            reports.append(_explored(plan, folder / version, version))
+        except WorkerRefused as error:
+            refused[version] = str(error)
+    if not reports:
+        raise WorkerRefused("; ".join(f"{name}: {why}" for name, why in refused.items()))
+    return reports, refused
 
 
 def _rendered(folder: Path | None, reports: Columns, timelines: str = "new") -> None:

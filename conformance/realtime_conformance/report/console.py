@@ -300,6 +300,12 @@ def _cell(report: Json, name: str) -> Text:
     return Text(" ".join([check["verdict"], *counts[:1]]), style=COLOURS[check["verdict"]])
 
 
+def refused(releases: Mapping[str, str], console: Console) -> None:
+    """Say which releases have no column, and why."""
+    for name, why in releases.items():
+        _say(console, f"{name} cannot be driven: {why}", indent=2)
+
+
 def written(paths: Sequence[Path], console: Console) -> None:
     """Say where a report lies."""
     for path in paths:
