@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from realtime_conformance import listing
+from realtime_conformance.drawing import diagrams
 from realtime_conformance.explorer import Explorer
 from realtime_conformance.explorer import Progress as Told
 from realtime_conformance.findings import Found
@@ -183,6 +184,7 @@ class _Explored:
         shrunk = self._shrunk(found, pool)
         first, second = self._shown(shrunk, pool), self._shown(shrunk, pool)
         known = self.plan.known.get(found.fingerprint)
+        scenario = self.plan.run(shrunk.choices, self.scope.name).id(self.machine.digest)
         return {
             "check": found.check,
             "scope": self.scope.name,
@@ -193,11 +195,13 @@ class _Explored:
             "count": found.count,
             "text": first["fingerprints"].get(found.fingerprint, found.text),
             "known": known.reason if known else None,
-            "scenario": self.plan.run(shrunk.choices, self.scope.name).id(self.machine.digest),
+            "scenario": scenario,
+            "replay": self.plan.replay(scenario),
             "left_out": shrunk.left_out,
             "minimal": shrunk.minimal,
             "unstable": _unstable(found.fingerprint, first, second),
             "trace_digest": first["digest"],
+            "steps": first["steps"],
             "timeline": first["timeline"],
         }
 
@@ -216,8 +220,8 @@ class _Explored:
             return pool.show(shrunk.choices)
         except WorkerLost as error:
             self.lost.append(self._loss({"choices": list(shrunk.choices), "how": error.how}))
-            timeline = f"the worker {error.how}"
-            return {"digest": "", "timeline": timeline, "trace": "", "fingerprints": {}}
+            shown = {"digest": "", "steps": [], "trace": "", "fingerprints": {}}
+            return {**shown, "timeline": f"the worker {error.how}"}
 
     def _loss(self, loss: Json) -> Json:
         """A run that a worker was lost to, by its id."""
@@ -255,6 +259,7 @@ class _Explored:
             "cut_short": explorer.cut_short,
             **explorer.ledger.summary(),
             "unvisited_nodes": listing.some_unvisited(explorer.ledger),
+            "diagrams": diagrams(explorer.ledger),
         }
 
 

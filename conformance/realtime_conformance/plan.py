@@ -25,7 +25,8 @@ class Plan:
     `strategy` is that of the profile if it is empty, and so are `bursts` if they are None. `limit`
     is the budget of each scope in runs and `seconds` that of all of them together; 0 for none.
     `state`, `ledger` and `unvisited` are files: what an unfinished run goes on from, what was
-    covered, and what was not.
+    covered, and what was not. `release` is the livekit release that `interpreter` was made for;
+    empty for what is installed beside this.
     """
 
     client: str = "livekit-agent"
@@ -43,6 +44,7 @@ class Plan:
     reduction: Reduction = "on"
     known: Mapping[str, baseline.KnownIssue] = attrs.field(factory=dict)
     interpreter: Interpreter = attrs.field(factory=Interpreter)
+    release: str = ""
     state: Path | None = None
     ledger: Path | None = None
     unvisited: Path | None = None
@@ -89,3 +91,8 @@ class Plan:
         """The run of a scope with these choices."""
         changes = tuple(sorted(self.changes.items()))
         return Scenario(self.client, self.profile, scope, changes, self.preemptions, choices)
+
+    def replay(self, scenario: str) -> str:
+        """The command that makes the run with this id again, beside the same release."""
+        release = f" --release {self.release}" if self.release else ""
+        return f"realtime-conformance replay {scenario}{release}"

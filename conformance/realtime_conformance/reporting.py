@@ -19,6 +19,9 @@ from realtime_conformance.plan import Plan
 
 Json = dict[str, Any]
 
+FORMAT = 1
+"""Shape of a report; one of another shape is not read."""
+
 
 def report_of(plan: Plan, parts: Sequence[Json], seconds: float) -> Json:
     """The report on all scopes of a plan, each as its exploration left it."""
@@ -29,8 +32,14 @@ def report_of(plan: Plan, parts: Sequence[Json], seconds: float) -> Json:
     scopes = [part["summary"] for part in parts]
     hello = parts[0]["hello"]
     report: Json = {
+        "format": FORMAT,
         "tool": {"name": "realtime-conformance", "version": own_version()},
-        "client": {"name": plan.client, "python": hello["python"], "packages": hello["packages"]},
+        "client": {
+            "name": plan.client,
+            "release": plan.release,
+            "python": hello["python"],
+            "packages": hello["packages"],
+        },
         "profile": plan.profile,
         "whole_profile": not plan.scopes,
         "bursts": plan.preemptions,
@@ -107,7 +116,7 @@ def _reasons(report: Json) -> list[str]:
     # what was drawn by chance says nothing of what it did not come upon
     whole = all(scope["promises"] for scope in report["scopes"])
     reasons = [
-        f"new violation: {finding['fingerprint']} (replay {finding['scenario']})"
+        f"new violation: {finding['fingerprint']} ({finding['replay']})"
         for finding in findings_of(report)
         if finding["verdict"] == "violation" and finding["known"] is None
     ]
