@@ -51,10 +51,6 @@ FAST_FAULTS = (
 )
 """Of the faults outside of the audio-reply scope these are found within a few runs."""
 
-COUNTED_BY_TURN = (
-    "the rules count cancels by the turn, so two that name two responses are taken for a repeat"
-)
-
 
 class Enough(Exception):
     """What was looked for has been found."""
@@ -196,8 +192,6 @@ def named(fault: Fault) -> Any:
 def explored(name: str) -> Any:
     """The name of a scope; all but a few are slow, as there is so much in them."""
     marks = [] if name in FAST_SCOPES else [pytest.mark.slow]
-    if name == "race":
-        marks.append(pytest.mark.xfail(strict=True, reason=COUNTED_BY_TURN))
     return pytest.param(name, marks=marks)
 
 

@@ -43,7 +43,11 @@ def report_of(plan: Plan, parts: Sequence[Json], seconds: float) -> Json:
         "profile": plan.profile,
         "whole_profile": not plan.scopes,
         "bursts": plan.preemptions,
-        "strategy": {"seed": plan.seed, "reduction": plan.reduction},
+        "strategy": {
+            "name": ", ".join(dict.fromkeys(scope["strategy"] for scope in scopes)),
+            "seed": plan.seed,
+            "reduction": plan.reduction,
+        },
         "scopes": scopes,
         "scenarios": sum(scope["scenarios"] for scope in scopes),
         "checks": [_check(check, premises[check.id], findings) for check in CHECKS],

@@ -470,6 +470,22 @@ FAULTS = _named(
         "violation",
         "the user hears what was interrupted before it began",
     ),
+    Fault(
+        "commits-cleared",
+        faulty_sessions.CommitsCleared,
+        "no-rejected-event",
+        "violation",
+        "what was cleared cannot be committed",
+        scope="manual-turn",
+    ),
+    Fault(
+        "asks-while-active",
+        faulty_sessions.AsksWhileActive,
+        "no-rejected-event",
+        "violation",
+        "one response at a time writes to the conversation",
+        scope="race",
+    ),
 )
 
 UNSEEN = _named(
@@ -532,22 +548,6 @@ UNSEEN = _named(
         "violation",
         "the user is told that speech does not interrupt",
         scope="vad-keeps-on",
-    ),
-    Fault(
-        "commits-cleared",
-        faulty_sessions.CommitsCleared,
-        "no-rejected-event",
-        "violation",
-        "what was cleared cannot be committed",
-        scope="manual-turn",
-    ),
-    Fault(
-        "asks-while-active",
-        faulty_sessions.AsksWhileActive,
-        "no-rejected-event",
-        "violation",
-        "one response at a time writes to the conversation",
-        scope="race",
     ),
     Fault(
         "plays-after-close",
