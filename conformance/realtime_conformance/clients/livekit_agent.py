@@ -86,7 +86,8 @@ class Microphone(io.AudioInput):
     """livekit's view of the simulated microphone."""
 
     def __init__(self) -> None:
-        if accepts(io.AudioInput.__init__, "label"):
+        # of the class: one without a constructor has that of `object`, which refuses what it accepts
+        if accepts(io.AudioInput, "label"):
             super().__init__(label="simulated microphone")
         else:
             super().__init__()  # type: ignore[call-arg]  # as it was in 1.0
