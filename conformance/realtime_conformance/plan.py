@@ -10,7 +10,7 @@ import attrs
 from realtime_conformance import baseline
 from realtime_conformance.pool import Interpreter, Setup
 from realtime_conformance.scenario import Scenario, scope_of
-from realtime_conformance.stops import stops
+from realtime_conformance.stops import Stop, at_first_of, begins, stops
 from realtime_conformance.strategies import Reduction, check_name
 from realtime_protocol.bounds import PROFILES, Scope
 
@@ -23,8 +23,10 @@ class Plan:
     """What to run.
 
     `strategy` is that of the profile if it is empty. `limit` is the budget of each scope in runs
-    and `seconds` that of all of them together; 0 for none. `state`, `ledger` and `unvisited` are
-    files: what an unfinished run goes on from, what was covered, and what was not.
+    and `seconds` that of all of them together; 0 for none. `sought` are beginnings of fingerprints:
+    the run ends at the first violation that has one, and no other finding is reported. `state`,
+    `ledger` and `unvisited` are files: what an unfinished run goes on from, what was covered, and
+    what was not.
     """
 
     client: str = "livekit-agent"
@@ -38,6 +40,7 @@ class Plan:
     limit: int = 0
     seconds: float = 0.0
     stop: tuple[str, ...] = ()
+    sought: tuple[str, ...] = ()
     seed: int = 0
     reduction: Reduction = "on"
     known: Mapping[str, baseline.KnownIssue] = attrs.field(factory=dict)
@@ -69,6 +72,15 @@ class Plan:
     def how(self) -> str:
         """The name of the strategy."""
         return self.strategy or PROFILES[self.profile].cover
+
+    @property
+    def stops(self) -> tuple[Stop, ...]:
+        """What ends the exploration before its frontier is empty."""
+        return stops(self.stop) + ((at_first_of(self.sought),) if self.sought else ())
+
+    def reports(self, fingerprint: str) -> bool:
+        """Whether a finding is one to report."""
+        return not self.sought or begins(fingerprint, self.sought)
 
     def setup(self, scope: Scope) -> Setup:
         """What the workers of a scope drive."""

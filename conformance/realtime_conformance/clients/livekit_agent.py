@@ -86,7 +86,7 @@ class Microphone(io.AudioInput):
     """livekit's view of the simulated microphone."""
 
     def __init__(self) -> None:
-        # of the class: one without a constructor has that of `object`, which refuses what it accepts
+        # the class is asked: where it has no constructor, that of `object` only seems to take any
         if accepts(io.AudioInput, "label"):
             super().__init__(label="simulated microphone")
         else:
