@@ -65,6 +65,7 @@ CHANGES: Mapping[str, Mapping[str, int]] = {
     "mcp-tools": {**CALM, "VAD": 0},
     "two-parts": {**CALM, "VAD": 0},
     "vad-turn": {**CALM, "TURNS": 1, "RESPONSES": 1, "USERS": 1, "CANCELS": 0},
+    "transcription": {**CALM, "USERS": 1, "CANCELS": 0},
     "vad-keeps-on": {"TICKS": 0, "DISTURBANCES": 2, "CANCELS": 0},
     "vad-asks": {"TICKS": 0, "CANCELS": 0},
     "manual-turn": {**CALM, "TRANSCRIPTION": 0, "CANCELS": 0},

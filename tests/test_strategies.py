@@ -29,6 +29,7 @@ from realtime_conformance.strategies.cover import Cover
 from realtime_conformance.strategies.exhaust import Exhaust
 from realtime_conformance.strategies.hypothesis import Searching
 from realtime_conformance.strategies.random import Drawing, by_choices, by_paths, picked
+from realtime_conformance.strategies.ticks import Ticks
 from realtime_protocol.bounds import Scope, audio_reply
 from realtime_protocol.graph import Graph, enumerate_graph
 from realtime_protocol.machine import Machine
@@ -303,7 +304,7 @@ def test_a_budget_of_seconds_says_that_it_cut_short(monkeypatch):
     assert explorer.runs == len(pool.runs) > 0
 
 
-@pytest.mark.parametrize("make", [Cover, lambda m: Exhaust(m, relation_of(m, "on"))])
+@pytest.mark.parametrize("make", [Cover, Ticks, lambda m: Exhaust(m, relation_of(m, "on"))])
 @pytest.mark.parametrize("after", [1, 4])
 def test_an_exploration_that_goes_on_from_what_was_saved_is_the_same(make, after):
     """Stopped between two requests, saved as JSON and taken up by another explorer."""

@@ -145,6 +145,17 @@ class Bench:
         """
         return self._made(_Given(choices, prefer or first))
 
+    def disturb(self, choices: Sequence[int], nth: int) -> Outcome:
+        """Make one run that takes `choices`, and then the `nth` disturbance, if there is one.
+
+        The last of the choices has ticks, so nothing but a disturbance can come next.
+
+        Raises:
+            BadChoice: a choice that its node does not offer.
+            NoConnection: the client does not open its connection.
+        """
+        return self._made(_Disturbing(choices, nth))
+
     def follow(self, wanted: Sequence[Wanted]) -> Outcome:
         """Make one run that takes the wanted steps, in their order, wherever they are offered.
 
@@ -200,6 +211,21 @@ class _Given:
                 f"{len(options)}: {', '.join(names)}"
             )
         return self._choices[position]
+
+
+class _Disturbing(_Given):
+    """Takes the choices that are given, then one disturbance, and goes on."""
+
+    def __init__(self, choices: Sequence[int], nth: int) -> None:
+        super().__init__(choices, first)
+        self._end = len(choices)
+        self._nth = nth
+
+    def __call__(self, run: _Run, options: tuple[Option, ...]) -> int | None:
+        """The next choice, or the disturbance behind the last one."""
+        if run.in_ticks and len(run.offers) == self._end:
+            return self._nth if self._nth < len(options) else None
+        return super().__call__(run, options)
 
 
 class _Following:

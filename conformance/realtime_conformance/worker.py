@@ -67,6 +67,10 @@ class Worker:
             request["tails"], request["budget"], request["most"], request.get("lost", ())
         )
 
+    def ticks(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Disturb the client in each turn behind one step."""
+        return self.batch.ticks(request["ticks"], request["turns"], request.get("lost", ()))
+
     def walks(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make the runs that are listed, without what sleeps."""
         return self.batch.walks(request["walks"], request["hidden"], request["undisturbed"])
@@ -138,6 +142,7 @@ KINDS = {
     "outline": Worker.outline,
     "live": Worker.live,
     "tails": Worker.tails,
+    "ticks": Worker.ticks,
     "walks": Worker.walks,
     "runs": Worker.runs,
 }

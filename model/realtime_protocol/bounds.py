@@ -319,13 +319,24 @@ _SCOPES = (
             "USERS": 2,
             "TRACK_USERS": 1,
             "TRANSCRIPTION": 1,
+            "ASR": 1,
+            "REFUSED": 1,
+            "TICKS": 0,
+            "DISTURBANCES": 2,  # the turn of a barge-in, and the refusal of its reply
+        },
+    ),
+    scope(
+        "transcription",
+        "the transcript of a spoken turn, early, in pieces, or failed, beside the reply to it",
+        **{
+            **TEXT,
+            "USERS": 2,
+            "TRACK_USERS": 1,
+            "TRANSCRIPTION": 1,
             "EARLY_ASR": 1,
             "SEGMENTS": 1,
             "DEAF": 1,
             "ASR": 2,
-            "REFUSED": 1,
-            "TICKS": 0,
-            "DISTURBANCES": 2,  # the turn of a barge-in, and the refusal of its reply
         },
     ),
     scope(
@@ -494,7 +505,7 @@ STANDARD = Profile(
 
 WIDER: Mapping[str, Mapping[str, int]] = {
     "tool-round": {"DISTURBANCES": 2},
-    "vad-turn": {"USERS": 3, "TICKS": 1},
+    "vad-turn": {"USERS": 3, "TICKS": 1, "EARLY_ASR": 1, "SEGMENTS": 1, "DEAF": 1, "ASR": 2},
     "race": {"DISTURBANCES": 3},
     "updates": {"DISTURBANCES": 2},
     "hand-over": {"DISTURBANCES": 2},

@@ -17,6 +17,7 @@ from realtime_conformance.strategies.exhaust import Exhaust, nothing_commutes
 from realtime_conformance.strategies.hypothesis import EXAMPLES, Searching
 from realtime_conformance.strategies.interface import Strategy
 from realtime_conformance.strategies.random import DRAWS, Drawing, by_choices, by_paths
+from realtime_conformance.strategies.ticks import Ticks
 from realtime_protocol.graph import Graph
 from realtime_protocol.machine import Machine
 from realtime_protocol.reduction import Commuting, commuting
@@ -60,6 +61,10 @@ def _exhaust(subject: Subject) -> Strategy:
     return Exhaust(machine, relation_of(machine, subject.reduction))
 
 
+def _ticks(subject: Subject) -> Strategy:
+    return Ticks(subject.graph.machine)
+
+
 def _random(subject: Subject) -> Strategy:
     about = "runs drawn by chance, each path of the graph as likely as any other"
     weights = by_paths(subject.graph)
@@ -79,6 +84,7 @@ def _hypothesis(subject: Subject) -> Strategy:
 STRATEGIES: Mapping[str, Callable[[Subject], Strategy]] = {
     "cover": _cover,
     "exhaust": _exhaust,
+    "ticks": _ticks,
     "random": _random,
     "random-walk": _random_walk,
     "hypothesis": _hypothesis,

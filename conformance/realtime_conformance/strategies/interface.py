@@ -41,6 +41,8 @@ class Visit:
     settled: bool
     sleep: Sleep | None = frozenset()
     """What slept there; None where all that follows is gone elsewhere."""
+    turns: int = 0
+    """Turns of the client's loop from what was taken there until it was at rest."""
 
 
 @attrs.frozen
