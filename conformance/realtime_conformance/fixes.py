@@ -23,7 +23,6 @@ from realtime_conformance.checks import BY_ID
 from realtime_conformance.engine import Plan, conduct, findings_of
 from realtime_conformance.engine import Progress as Told
 from realtime_conformance.pool import Interpreter
-from realtime_conformance.scenario import scope_of
 
 Json = dict[str, Any]
 
@@ -59,6 +58,24 @@ class Fix:
     def checks(self) -> list[str]:
         """Ids of the checks whose findings are sought."""
         return sorted({one.partition(" / ")[0] for one in self.sought})
+
+    def plan(self, jobs: int = 1) -> Plan:
+        """What to run of either release.
+
+        Raises:
+            ValueError: an unknown scope, profile or bound, or a number out of its range.
+        """
+        plan = Plan(
+            client=self.client,
+            profile=self.profile,
+            scopes=(self.scope,),
+            changes=self.bounds,
+            jobs=jobs,
+            limit=self.limit,
+            sought=self.sought,
+        )
+        plan.bounded()
+        return plan
 
 
 @attrs.frozen(kw_only=True)
@@ -142,7 +159,7 @@ def _check(fix: Fix) -> None:
     if unknown or not fix.checks:
         expected = f"expected one of {', '.join(BY_ID)}"
         raise BadFixes(f"{fix.name} seeks {unknown[0] if unknown else 'nothing'!r}; {expected}")
-    scope_of(fix.profile, fix.scope, fix.bounds)
+    fix.plan()
 
 
 def named(fixes: Sequence[Fix], names: Sequence[str]) -> list[Fix]:
@@ -170,19 +187,8 @@ def try_out(fix: Fix, interpreter: Callable[[str], Interpreter], jobs: int, told
 def _side(
     fix: Fix, release: str, interpreter: Callable[[str], Interpreter], jobs: int, told: Told
 ) -> Side:
-    report = conduct(
-        Plan(
-            client=fix.client,
-            profile=fix.profile,
-            scopes=(fix.scope,),
-            changes=fix.bounds,
-            jobs=jobs,
-            limit=fix.limit,
-            sought=fix.sought,
-            interpreter=interpreter(release),
-        ),
-        told,
-    )
+    plan = fix.plan(jobs)  # before an environment is built
+    report = conduct(attrs.evolve(plan, interpreter=interpreter(release)), told)
     return _seen(fix, release, report)
 
 
