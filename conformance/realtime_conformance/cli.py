@@ -21,7 +21,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from realtime_conformance import baseline, forecast, listing, specification
+from realtime_conformance import baseline, fixes, forecast, listing, specification
 from realtime_conformance import export as reproduction
 from realtime_conformance.checks import BY_ID
 from realtime_conformance.clients.registry import UnknownClient, address
@@ -442,6 +442,33 @@ def report_again(
         read = columns([read_report(path) for path in files])
         with prepared(report) if report else nullcontext():
             _rendered(report, read, which)
+
+
+@app.command("fixes")
+def fixes_command(
+    row: Annotated[
+        list[str], typer.Option("--row", help="Only the row of this name; may be repeated.")
+    ] = [],  # noqa: B006
+    file: Annotated[Path, typer.Option(help="File of rows.")] = fixes.ON_FILE,
+    jobs: Jobs = CORES,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Show that faults of past releases are found where they were, and not where they were fixed.
+
+    Each row is a fault between two livekit releases. The first is explored until the fault shows,
+    the second to the end or the limit of the row. Exit code 0: every row tells them apart.
+    """
+    with _one_line():
+        chosen = fixes.named(fixes.read(file), row)
+        rows = []
+        for fix in chosen:
+            with _progress(fix.name) as progress:
+                rows.append(fixes.try_out(fix, _interpreter, jobs, progress))
+            if not as_json:
+                Console(soft_wrap=True).print(Text("\n".join(fixes.lines(rows[-1]))))
+    if as_json:
+        sys.stdout.write(fixes.as_json(rows) + "\n")
+    raise typer.Exit(int(any(tried.failures for tried in rows)))
 
 
 @app.command()

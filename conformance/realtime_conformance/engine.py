@@ -25,7 +25,7 @@ from realtime_conformance.pool import Pool, WorkerLost
 from realtime_conformance.reporting import findings_of, own_version, report_of, violations
 from realtime_conformance.resume import Keeper, fits, read
 from realtime_conformance.shrink import Shrunk, difference, shrink
-from realtime_conformance.stops import Budget, stops
+from realtime_conformance.stops import Budget
 from realtime_conformance.strategies import STRATEGIES, Subject
 from realtime_protocol.bounds import PROFILES, Scope, below
 from realtime_protocol.graph import enumerate_graph
@@ -129,7 +129,7 @@ def identity(plan: Plan, scopes: Sequence[Scope]) -> Json:
         "profile": plan.profile,
         "scopes": [scope.name for scope in scopes],
         "model": {scope.name: Machine(scope.bounds).digest for scope in scopes},
-        "strategy": [plan.strategy, plan.seed, plan.reduction, *plan.stop],
+        "strategy": [plan.strategy, plan.seed, plan.reduction, *plan.stop, *plan.sought],
         "bursts": plan.preemptions,
         "files": [name for name in ("ledger", "unvisited") if getattr(plan, name) is not None],
         "version": own_version(),
@@ -160,7 +160,7 @@ class _Explored:
             Ledger(graph),
             STRATEGIES[plan.how(scope.name)](subject),
             Budget(plan.limit, seconds),
-            stops(plan.stop),
+            plan.stops,
             plan.known,
         )
         self.hello: Json = {}
@@ -174,7 +174,10 @@ class _Explored:
             self.hello = pool.hello
             greet(self.hello)
             self.explorer.explore(pool, progress)
-            found = sorted(self.explorer.found.values(), key=lambda found: found.rank)
+            reported = filter(
+                lambda found: self.plan.reports(found.fingerprint), self.explorer.found.values()
+            )
+            found = sorted(reported, key=lambda found: found.rank)
             # each is shrunk on its own, so the number of jobs changes nothing but the time
             with ThreadPoolExecutor(jobs) as threads:
                 self.findings = list(threads.map(lambda one: self._finding(one, pool), found))

@@ -10,7 +10,7 @@ import attrs
 from realtime_conformance import baseline
 from realtime_conformance.pool import Interpreter, Setup
 from realtime_conformance.scenario import Scenario, scope_of
-from realtime_conformance.stops import stops
+from realtime_conformance.stops import Stop, at_first_of, begins, stops
 from realtime_conformance.strategies import Reduction, check_name
 from realtime_protocol.bounds import PROFILES, Scope
 
@@ -24,6 +24,8 @@ class Plan:
 
     `strategy` is that of the profile if it is empty, and so are `bursts` if they are None. `limit`
     is the budget of each scope in runs and `seconds` that of all of them together; 0 for none.
+    `sought` are beginnings of fingerprints: the run ends at the first violation that has one, and
+    no other finding is reported.
     `state`, `ledger` and `unvisited` are files: what an unfinished run goes on from, what was
     covered, and what was not. `release` is the livekit release that `interpreter` was made for;
     empty for what is installed beside this.
@@ -40,6 +42,7 @@ class Plan:
     limit: int = 0
     seconds: float = 0.0
     stop: tuple[str, ...] = ()
+    sought: tuple[str, ...] = ()
     seed: int = 0
     reduction: Reduction = "on"
     known: Mapping[str, baseline.KnownIssue] = attrs.field(factory=dict)
@@ -76,6 +79,15 @@ class Plan:
     def preemptions(self) -> int:
         """How many server events of a run may come right behind another."""
         return PROFILES[self.profile].bursts if self.bursts is None else self.bursts
+
+    @property
+    def stops(self) -> tuple[Stop, ...]:
+        """What ends the exploration before its frontier is empty."""
+        return stops(self.stop) + ((at_first_of(self.sought),) if self.sought else ())
+
+    def reports(self, fingerprint: str) -> bool:
+        """Whether a finding is one to report."""
+        return not self.sought or begins(fingerprint, self.sought)
 
     def setup(self, scope: Scope) -> Setup:
         """What the workers of a scope drive."""
