@@ -11,7 +11,13 @@ from rich.text import Text
 
 Json = dict[str, Any]
 
-COLOURS = {"pass": "green", "violation": "red", "advisory": "yellow", "vacuous": "magenta"}
+COLOURS = {
+    "pass": "green",
+    "violation": "red",
+    "advisory": "yellow",
+    "vacuous": "magenta",
+    "exempt": "dim",
+}
 
 
 def show(report: Json, console: Console, timelines: bool = True) -> None:
