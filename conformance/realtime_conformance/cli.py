@@ -462,7 +462,7 @@ def fixes_command(
         chosen = fixes.named(fixes.read(file), row)
         rows = []
         for fix in chosen:
-            with _progress(fix.name) as progress:
+            with progress_shown(fix.name, Console(stderr=True)) as progress:
                 rows.append(fixes.try_out(fix, _interpreter, jobs, progress))
             if not as_json:
                 Console(soft_wrap=True).print(Text("\n".join(fixes.lines(rows[-1]))))

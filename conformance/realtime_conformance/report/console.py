@@ -25,7 +25,6 @@ from realtime_conformance.reporting import findings_of, own_version
 
 Json = dict[str, Any]
 
-COLOURS = {"pass": "green", "violation": "red", "advisory": "yellow", "vacuous": "magenta"}
 WIDTH = 79
 
 TIMELINES = {
@@ -36,6 +35,13 @@ TIMELINES = {
 """Which violations are shown with the timeline of their shortest run."""
 
 LIVEKIT = ("livekit-agents", "livekit-plugins-openai", "openai")
+COLOURS = {
+    "pass": "green",
+    "violation": "red",
+    "advisory": "yellow",
+    "vacuous": "magenta",
+    "exempt": "dim",
+}
 
 
 # -- before a run -----------------------------------------------------------------------------
