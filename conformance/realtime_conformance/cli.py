@@ -424,8 +424,8 @@ def graph(
 ) -> None:
     """Enumerate a scope of the model and print it: its size, its covers, a picture, or the whole.
 
-    dot and mermaid draw one picture for each machine. promela is the input of SPIN, written from
-    the rules without enumerating anything.
+    dot, mermaid and svg draw one picture for each machine. promela is the input of SPIN, written
+    from the rules without enumerating anything.
     """
     with _one_line():
         machine = Machine(specification.scoped(scope, _bounds(bound), assume).bounds)
