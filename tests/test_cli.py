@@ -147,7 +147,7 @@ def test_a_replay_prints_the_same_bytes_every_time(tmp_path):
 
 def test_help_teaches_every_command():
     """Each command says what it does and what its exit code means."""
-    for command in ("run", "plan", "replay", "export", "search", "matrix"):
+    for command in ("run", "plan", "replay", "export", "search", "matrix", "doctor"):
         code, out, _ = invoke(command, "--help")
         assert code == 0
         assert "xit code 0" in out

@@ -8,6 +8,7 @@ Laws:
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -31,7 +32,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from realtime_conformance import baseline, forecast, listing, specification
+from realtime_conformance import baseline, doctor, forecast, listing, specification
 from realtime_conformance import export as reproduction
 from realtime_conformance.checks import BY_ID
 from realtime_conformance.clients.registry import UnknownClient, address
@@ -480,6 +481,22 @@ def properties(
         machine = Machine(specification.scoped(scope, _bounds(bound), assume).bounds)
         held = specification.print_properties(names or [], scope, machine, limit)
     raise typer.Exit(int(not held))
+
+
+@app.command("doctor")
+def look(
+    release: Release = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Say what is installed, which seams the installed livekit has, and what will work.
+
+    Exit code 0: the agent can be driven through every scope; 1: it cannot, and what is missing is
+    marked with --.
+    """
+    with _one_line():
+        found = doctor.examine(_interpreter(release))
+    Console(soft_wrap=True).print(Text(json.dumps(found) if as_json else doctor.told(found)))
+    raise typer.Exit(int(not found["works"]))
 
 
 def _setup(run: Scenario) -> Setup:
