@@ -219,7 +219,8 @@ def test_a_replay_prints_the_same_bytes_every_time(tmp_path):
 
 def test_help_teaches_every_command():
     """Each command says what it does and what its exit code means."""
-    for command in ("run", "plan", "replay", "export", "search", "matrix", "report"):
+    commands = ("run", "plan", "replay", "export", "search", "matrix", "report", "doctor", "fixes")
+    for command in commands:
         code, out, _ = invoke(command, "--help")
         assert code == 0
         assert "xit code 0" in out

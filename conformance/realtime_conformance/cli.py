@@ -8,6 +8,7 @@ Laws:
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -21,7 +22,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from realtime_conformance import baseline, fixes, forecast, listing, specification
+from realtime_conformance import baseline, doctor, fixes, forecast, listing, specification
 from realtime_conformance import export as reproduction
 from realtime_conformance.checks import BY_ID
 from realtime_conformance.clients.registry import UnknownClient, address
@@ -488,8 +489,8 @@ def graph(
 ) -> None:
     """Enumerate a scope of the model and print it: its size, its covers, a picture, or the whole.
 
-    dot and mermaid draw one picture for each machine. promela is the input of SPIN, written from
-    the rules without enumerating anything.
+    dot, mermaid and svg draw one picture for each machine. promela is the input of SPIN, written
+    from the rules without enumerating anything.
     """
     with _one_line():
         machine = Machine(specification.scoped(scope, _bounds(bound), assume).bounds)
@@ -557,6 +558,22 @@ def _destinations(known: Path | None, report: Path | None) -> list[str]:
     """Where known issues are read from, and where the report goes."""
     lines = [("known     ", known), ("report    ", report)]
     return [f"{name}{path}" for name, path in lines if path is not None]
+
+
+@app.command("doctor")
+def look(
+    release: Release = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Say what is installed, which seams the installed livekit has, and what will work.
+
+    Exit code 0: the agent can be driven through every scope; 1: it cannot, and what is missing is
+    marked with --.
+    """
+    with _one_line():
+        found = doctor.examine(_interpreter(release))
+    Console(soft_wrap=True).print(Text(json.dumps(found) if as_json else doctor.told(found)))
+    raise typer.Exit(int(not found["works"]))
 
 
 def _setup(run: Scenario) -> Setup:

@@ -48,7 +48,13 @@ with installed():
 
 @functools.cache
 def accepts(function: Callable[..., Any], name: str) -> bool:
-    """Whether a public callable takes the argument `name`."""
+    """Whether a public callable takes the argument `name`.
+
+    A class without a constructor of its own has that of `object`, which takes nothing, whatever its
+    signature says.
+    """
+    if function is object.__init__:
+        return False
     parameters = inspect.signature(function).parameters
     return name in parameters or any(
         p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()
