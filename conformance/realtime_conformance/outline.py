@@ -25,8 +25,16 @@ from realtime_protocol.bounds import UNIT_MS
 Json = dict[str, Any]
 
 
-UNTOLD = ("reply-is-heard",)
-"""Checks of what did not happen until the end, which no file looks at yet."""
+UNTOLD = (
+    "reply-is-heard",
+    "interrupted-is-silent",
+    "call-is-answered",
+    "session-is-configured",
+)
+"""Checks of what is heard, or did not happen, which no file looks at yet."""
+
+CORRECTIONS = ["conversation.item.delete", "conversation.item.truncate"]
+"""What a client sends so that the conversation holds no more than was heard."""
 
 
 class NotShown(ValueError):
@@ -93,6 +101,8 @@ def _offence(history: History, check: Check, finding: Finding) -> Json:
         return {"kind": "closing" if _is_of_closing(history, check) else "busy"}
     if check.id == "session-goes-on":
         return _standstill(history)
+    if check.id == "interrupted-is-corrected":
+        return _uncorrected(history, finding.position)
     if check.id in UNTOLD:
         raise NotShown(f"expected a violation that a file can look at, got one of {check.id}")
     return _deed(history, finding.position)
@@ -149,6 +159,17 @@ def _standstill(history: History) -> Json:
     ]
     since = len(acts_until(history, max(came, default=0)))
     return {"kind": "stuck", "expected": expected, "since": since}
+
+
+def _uncorrected(history: History, position: int) -> Json:
+    """A message that is corrected at no time behind what has cut it."""
+    disturbed = [n for n in range(position + 1) if _disturbs(history.entries[n])]
+    since = len(acts_until(history, max(disturbed, default=0)))
+    return {"kind": "stuck", "expected": CORRECTIONS, "since": since}
+
+
+def _disturbs(entry: Entry) -> bool:
+    return entry.rule is not None and bool(entry.rule.disturbs)
 
 
 def _wanted_of_client(last: Entry) -> list[str]:

@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from realtime_conformance.checks import liveness, playout, requests, truncation
+from realtime_conformance.checks import (
+    connection,
+    conversation,
+    interruption,
+    liveness,
+    playout,
+    requests,
+    tools,
+    truncation,
+)
 from realtime_conformance.checks.interface import Check
 
-CHECKS: tuple[Check, ...] = truncation.CHECKS + requests.CHECKS + playout.CHECKS + liveness.CHECKS
+FAMILIES = (truncation, interruption, requests, playout, tools, connection, conversation, liveness)
+CHECKS: tuple[Check, ...] = tuple(check for family in FAMILIES for check in family.CHECKS)
 BY_ID: dict[str, Check] = {check.id: check for check in CHECKS}
