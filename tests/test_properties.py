@@ -437,6 +437,15 @@ FAULTS: Mapping[str, tuple[str, tuple[Rule, ...]]] = {
         edited("app.hand_over", {"cut[*]": "1 if response[i] == active else this"}),
     ),
     "cancel-once": ("text-reply", edited("client.response.cancel", permitted="True")),
+    "cancel-by-id-once": (
+        "race",
+        edited("client.response.cancel.one", permitted="True", within="CANCEL_BY_ID == 1"),
+    ),
+    "request-waits": ("race", edited("client.response.create", permitted="True")),
+    "commit-has-sound": (
+        "manual-turn",
+        edited("client.input_audio_buffer.commit", permitted="buffer == enough"),
+    ),
     "socket-is-empty": ("reconnection", edited("network.drops", {"item[*]": "this"})),
     "closed-sends-nothing": (
         "reconnection",

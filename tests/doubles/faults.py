@@ -2,7 +2,7 @@
 
 Laws:
 - On the plain happy path no fault shows: it takes a disturbance.
-- `UNSEEN` holds faults that no check sees yet; a test says so, and fails once one is seen.
+- Each is found by the check that it breaks.
 """
 
 from __future__ import annotations
@@ -58,15 +58,6 @@ FAULTS = _named(
         "the app takes for said what nobody heard",
     ),
     Fault(
-        "corrects-playing",
-        faulty_sessions.CorrectsPlaying,
-        "unheard-not-said",
-        "violation",
-        "the model believes that the user heard the second message",
-        scope="two-items",
-        plain=True,
-    ),
-    Fault(
         "forgets-cut",
         faulty_telling.ForgetsCut,
         "heard-is-said",
@@ -120,14 +111,6 @@ FAULTS = _named(
         "violation",
         "the app never learns why a reply did not come",
         scope="text-reply",
-    ),
-    Fault(
-        "reconnects-for-ever",
-        faulty_sessions.ReconnectsForEver,
-        "fatal-ends",
-        "violation",
-        "the server has said that no session is to be had",
-        scope="reconnection",
     ),
     Fault(
         "truncates-unheard",
@@ -275,6 +258,7 @@ FAULTS = _named(
         "session-goes-on",
         "violation",
         "the interrupted segment never ends, so the turn is never over",
+        plain=True,
     ),
     Fault(
         "busy-waits",
@@ -479,10 +463,11 @@ FAULTS = _named(
     Fault(
         "reconnects-after-close",
         faulty_sessions.ReconnectsAfterClose,
-        "permitted-message",
+        "fatal-is-final",
         "violation",
         "a session that was closed is over",
         scope="hand-over",
+        bounds={"SOCKETS": 2},
     ),
     Fault(
         "stays-paused",
@@ -565,6 +550,71 @@ FAULTS = _named(
         "the user hears what was interrupted before it began",
     ),
     Fault(
+        "drains-speaker",
+        faulty.DrainsSpeaker,
+        "interrupted-is-silent",
+        "violation",
+        "the user goes on hearing what was interrupted",
+        plain=True,
+    ),
+    Fault(
+        "never-cancels",
+        faulty.NeverCancels,
+        "interrupted-is-cancelled",
+        "advisory",
+        "the server goes on generating what nobody will hear",
+    ),
+    Fault(
+        "never-corrects",
+        faulty.NeverCorrects,
+        "interrupted-is-corrected",
+        "violation",
+        "the model believes that the user heard all of it",
+        plain=True,
+    ),
+    Fault(
+        "truncates-twice",
+        faulty.TruncatesTwice,
+        "redundant-truncate",
+        "advisory",
+        "once is enough",
+        plain=True,
+    ),
+    Fault(
+        "corrects-playing",
+        faulty_sessions.CorrectsPlaying,
+        "interrupted-is-corrected",
+        "violation",
+        "the model believes that the user heard the second message",
+        scope="two-items",
+        plain=True,
+    ),
+    Fault(
+        "runs-interrupted",
+        faulty_sessions.RunsInterrupted,
+        "interrupted-is-not-run",
+        "violation",
+        "what a function does cannot be taken back",
+        scope="tool-round",
+    ),
+    Fault(
+        "ignores-unknown",
+        faulty_sessions.IgnoresUnknown,
+        "call-is-answered",
+        "violation",
+        "the model waits for an output that never comes",
+        scope="tool-round",
+    ),
+    Fault(
+        "cuts-kept-on",
+        faulty_sessions.CutsKeptOn,
+        "cancel-needs-interruption",
+        "violation",
+        "the user is told that speech does not interrupt",
+        scope="vad-keeps-on",
+        plain=True,
+    ),
+    Fault(
         "commits-cleared",
         faulty_sessions.CommitsCleared,
         "no-rejected-event",
@@ -580,65 +630,10 @@ FAULTS = _named(
         "one response at a time writes to the conversation",
         scope="race",
     ),
-)
-
-UNSEEN = _named(
-    Fault(
-        "drains-speaker",
-        faulty.DrainsSpeaker,
-        "permitted-message",
-        "violation",
-        "the user goes on hearing what was interrupted",
-    ),
-    Fault(
-        "never-cancels",
-        faulty.NeverCancels,
-        "permitted-message",
-        "advisory",
-        "the server goes on generating what nobody will hear",
-    ),
-    Fault(
-        "never-corrects",
-        faulty.NeverCorrects,
-        "truncate-matches-heard",
-        "violation",
-        "the model believes that the user heard all of it",
-    ),
-    Fault(
-        "truncates-twice",
-        faulty.TruncatesTwice,
-        "permitted-message",
-        "advisory",
-        "once is enough",
-    ),
-    Fault(
-        "runs-interrupted",
-        faulty_sessions.RunsInterrupted,
-        "permitted-message",
-        "violation",
-        "what a function does cannot be taken back",
-        scope="tool-round",
-    ),
-    Fault(
-        "ignores-unknown",
-        faulty_sessions.IgnoresUnknown,
-        "permitted-message",
-        "violation",
-        "the model waits for an output that never comes",
-        scope="tool-round",
-    ),
-    Fault(
-        "cuts-kept-on",
-        faulty_sessions.CutsKeptOn,
-        "permitted-message",
-        "violation",
-        "the user is told that speech does not interrupt",
-        scope="vad-keeps-on",
-    ),
     Fault(
         "plays-after-close",
         faulty_sessions.PlaysAfterClose,
-        "permitted-message",
+        "interrupted-is-silent",
         "violation",
         "the user hears a session that is over",
         scope="hand-over",
@@ -646,23 +641,40 @@ UNSEEN = _named(
     Fault(
         "resumes-interrupted",
         faulty_sessions.ResumesInterrupted,
-        "permitted-message",
+        "interrupted-is-silent",
         "violation",
         "the user hears what was interrupted",
         scope="pause",
+        plain=True,
     ),
     Fault(
         "replays-backwards",
         faulty_sessions.ReplaysBackwards,
-        "permitted-message",
+        "order-is-kept",
         "violation",
         "the model reads the conversation in the wrong order",
         scope="reconnection",
     ),
     Fault(
+        "replays-late",
+        faulty_sessions.ReplaysLate,
+        "order-is-kept",
+        "violation",
+        "the model reads what was said before behind what is said now",
+        scope="reconnection",
+    ),
+    Fault(
+        "reconnects-for-ever",
+        faulty_sessions.ReconnectsForEver,
+        "fatal-is-final",
+        "violation",
+        "the server has said that no session is to be had",
+        scope="reconnection",
+    ),
+    Fault(
         "configures-once",
         faulty_sessions.ConfiguresOnce,
-        "permitted-message",
+        "session-is-configured",
         "violation",
         "the new session has neither instructions nor tools",
         scope="reconnection",

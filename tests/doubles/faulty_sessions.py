@@ -378,6 +378,8 @@ class ReconnectsAfterClose(ReferenceClient):
 
     async def close(self) -> None:
         """Give the connection a moment to end, which is long enough to open another."""
+        if self.segments:
+            self.silence()
         self.hang_up()
         await asyncio.sleep(RETRY_SECONDS)
         await super().close()
@@ -460,6 +462,25 @@ class ReplaysBackwards(ReferenceClient):
         """Begin at the end."""
         for entry in reversed(self.entries):
             self.put(entry)
+
+
+class ReplaysLate(ReferenceClient):
+    """Puts the conversation back once something new is said, and so behind that."""
+
+    owed = False
+
+    def replay(self) -> None:
+        """Wait for something to go on from."""
+        self.owed = bool(self.entries)
+
+    def on_conversation_item_added(self, event: Wire) -> None:
+        """Now it is needed."""
+        super().on_conversation_item_added(event)
+        if self.owed:
+            self.owed = False
+            for entry in self.entries:
+                if not entry.listed:
+                    self.put(entry)
 
 
 class ChainsBackwards(ReferenceClient):

@@ -274,7 +274,7 @@ CHECKS = (
         "livekit RealtimeSession.chat_ctx; SDK conversation_item_added.py and "
         "conversation_item_deleted_event.py",
         _mirror_agrees,
-        MEMORY,
+        needs=MEMORY,
     ),
     Check(
         "context-agrees",
@@ -283,7 +283,7 @@ CHECKS = (
         "the client told at rest what its agent goes on from, and was connected",
         "livekit Agent.chat_ctx, AgentSession.history; GUIDE, interruption and truncation",
         _context_agrees,
-        MEMORY,
+        needs=MEMORY,
     ),
     Check(
         "reconnection-keeps",
@@ -293,5 +293,6 @@ CHECKS = (
         "words",
         "facts 7.4: no resume, so the client puts the conversation back",
         _reconnection_keeps,
+        subject=("DROPS", "TRACK_USERS"),
     ),
 )
