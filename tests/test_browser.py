@@ -323,6 +323,8 @@ def test_a_link_opens_its_finding(visit: Open, reports: Columns) -> None:
     page = visit(f"#{anchor}")
     assert page.locator(f"#{anchor} .step[aria-selected=true] .breach").count() == 1
     assert in_view(page, f"#{anchor}")
+    narrow = visit(f"#{anchor}", width=NARROW)
+    assert in_view(narrow, f"#{anchor} .where")
 
 
 def test_a_link_can_name_a_step(visit: Open, reports: Columns) -> None:

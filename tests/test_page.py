@@ -228,6 +228,26 @@ def test_one_edge_covers_what_it_changes(graph: Graph) -> None:
     assert covered == {("connection", graph.machine.rules[first[0]].id)}
 
 
+def test_a_rule_is_covered_where_it_was_taken_only(graph: Graph) -> None:
+    """The same rule between two other nodes is another matter."""
+    for diagram in all_diagrams(graph):
+        labels = [label for _, _, label in diagram.edges]
+        for label in {label for label in labels if labels.count(label) > 1}:
+            (number, *_) = graph.machine.numbers(label)
+            edge = next(
+                (state, *step)
+                for state, outgoing in graph.successors.items()
+                for step in outgoing
+                if step[0] == number
+            )
+            drawn = diagrams(Ledger(graph, edges={edge}))
+            (same,) = [one for one in drawn if one["name"] == diagram.name]
+            rules = [r for arrow in same["arrows"] for r in arrow["rules"] if r["id"] == label]
+            assert 0 < sum(rule["covered"] for rule in rules) < len(rules)
+            return
+    pytest.fail("expected a rule that leads between more than two nodes")
+
+
 # -- pictures ---------------------------------------------------------------------------------
 
 

@@ -211,6 +211,7 @@ document.addEventListener("click", (event) => {
     else {
       open(finding, button);
       finding.viewer.list.focus({ preventScroll: true });
+      $(".viewer", finding).scrollIntoView({ block: "nearest" });
       address(`#${finding.id}`);
     }
   }
@@ -257,6 +258,7 @@ function followFinding(hash) {
   const button = $("button.open[data-first]", finding) || $("button.open", finding);
   if (button) open(finding, button, step === undefined ? undefined : Number(step) - 1);
   finding.scrollIntoView();
+  if (button) $(".viewer", finding).scrollIntoView({ block: "nearest" });
 }
 
 addEventListener("hashchange", follow);
