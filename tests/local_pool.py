@@ -27,6 +27,8 @@ class LocalPool:
         batch = self._batch
         if "tails" in request:
             return batch.tails(request["tails"], request["budget"], request["most"])
+        if "ticks" in request:
+            return batch.ticks(request["ticks"], request["turns"])
         if "walks" in request:
             return batch.walks(request["walks"], request["hidden"], request["undisturbed"])
         return batch.make(request["runs"])

@@ -228,7 +228,7 @@ SESSIONS = (
     ("audio-reply", ("user.takes_turn", "user.barges_in"), "ga"),
     ("text-reply", (), "ga"),
     ("two-items", (), "ga"),
-    ("vad-turn", ("user.takes_turn",), "ga"),
+    ("transcription", ("user.takes_turn",), "ga"),
     ("idle-timeout", ("user.takes_turn", "server.input_audio_buffer.timeout_triggered"), "ga"),
     ("two-items", ("server.conversation.created",), "xai"),
     ("updates", ("server.conversation.item.added.replayed", "app.update_chat_ctx"), "xai"),

@@ -44,7 +44,7 @@ def invoke(*arguments):
         (["run", "--update-known"], "--update-known needs --known"),
         (["run", "--update-known", "--known", "k", "--limit", "1"], "drop --limit"),
         (["run", "--update-known", "--known", "k", "--stop", "violation"], "drop --limit"),
-        (["run", "--strategy", "best"], "unknown strategy 'best'; expected one of cover, exhaust"),
+        (["run", "--strategy", "best"], "unknown strategy 'best'; expected one of cover, paths"),
         (["run", "--stop", "bored"], "unknown stop condition 'bored'; expected one of frontier"),
         (["run", "--limit", "0"], "--limit must be positive, got 0"),
         (["run", "--limit", "-3"], "--limit must be positive, got -3"),
@@ -219,7 +219,8 @@ def test_a_replay_prints_the_same_bytes_every_time(tmp_path):
 
 def test_help_teaches_every_command():
     """Each command says what it does and what its exit code means."""
-    for command in ("run", "plan", "replay", "export", "search", "matrix", "report"):
+    commands = ("run", "plan", "replay", "export", "search", "matrix", "report", "doctor", "fixes")
+    for command in commands:
         code, out, _ = invoke(command, "--help")
         assert code == 0
         assert "xit code 0" in out

@@ -24,7 +24,7 @@ SETUP = Setup(client="stub", profile="quick", scope="audio-reply")
 STUB = """
     import json, os, struct, sys, time
     setup = json.loads(sys.stdin.readline())
-    print(json.dumps({"packages": {}, "python": "x"}), flush=True)
+    print(json.dumps({"packages": {}, "python": "x", "tells": []}), flush=True)
 
     def begin(given):
         data = struct.pack(f"=3I{len(given)}I", 1, len(given), len(given), *given)
@@ -129,6 +129,8 @@ def test_a_tail_is_asked_for_again_without_what_was_lost():
     again = without(tail, Begun((1, 2, 3), (1, 2, 3, 0)))
     assert again == {**tail, "lost": [[1, 2, 3]]}
     assert without(again, Begun((1, 2, 3), (1, 2, 3))) is None
+    behind = without({"ticks": [1, 2], "turns": 9}, Begun((1, 130, 0), (1, 130, 0)))
+    assert behind == {"ticks": [1, 2], "turns": 9, "lost": [[1, 130, 0]]}
     assert without({"draw": 4}, Begun((), (1,))) is None
     assert without({"walks": [[[1], [5]], [[2], []]]}, Begun((1,), (1, 0))) == {
         "walks": [[[2], []]]

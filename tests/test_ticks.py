@@ -1,4 +1,8 @@
-"""Steps that come while the client is still busy with the one before."""
+"""Steps that come while the client is still busy with the one before.
+
+Law:
+- What the strategy makes is compared with a plain recursion, which uses a bench and no strategy.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +16,20 @@ import pytest
 
 from doubles.link import Wire
 from doubles.reference import ReferenceClient
+from local_pool import LocalPool
 from realtime_conformance.clients.interface import Seams
-from realtime_conformance.runner import Bench, Outcome
+from realtime_conformance.explorer import Explorer
+from realtime_conformance.ledger import Ledger
+from realtime_conformance.runner import Bench, Option, Outcome
 from realtime_conformance.scenario import TICK, Scenario, parse_id
+from realtime_conformance.strategies.cover import Cover
+from realtime_conformance.strategies.interface import Strategy
+from realtime_conformance.strategies.ticks import Ticks
 from realtime_conformance.timeline import render
 from realtime_protocol.bounds import audio_reply
+from realtime_protocol.graph import enumerate_graph
 from realtime_protocol.machine import Machine
+from realtime_protocol.state import State
 
 pytestmark = pytest.mark.usefixtures("heap_set_aside")
 
@@ -27,7 +39,10 @@ DELTA = "server.response.output_audio.delta"
 
 
 class Absent(ReferenceClient):
-    """Thinks for a few turns before it plays what came, and does not look up meanwhile."""
+    """Thinks for a few turns before it plays what came, and does not look up meanwhile.
+
+    What comes after an interruption it drops, so at rest nothing is wrong.
+    """
 
     def __init__(self, seams: Seams) -> None:
         super().__init__(seams)
@@ -39,9 +54,10 @@ class Absent(ReferenceClient):
 
     async def think(self, event: Wire) -> None:
         """Take a while."""
-        await turns(3)
         reply = self.replies[event["response_id"]]
-        interrupted, reply.interrupted = reply.interrupted, False
+        then = reply.interrupted
+        await turns(3)
+        interrupted, reply.interrupted = reply.interrupted, then
         super().on_response_output_audio_delta(event)
         reply.interrupted = interrupted
         await turns(3)
@@ -143,6 +159,112 @@ def test_without_a_next_step_the_client_comes_to_rest() -> None:
     at = chosen(plain, DELTA)
     run = bench.run((*plain.choices[:at], plain.choices[at] + TICK))
     assert rules(run) == rules(plain)
+
+
+# -- the strategy ------------------------------------------------------------------------------
+
+
+def recursion(bench: Bench, given: tuple[int, ...] = ()) -> Iterator[Outcome]:
+    """Every run that begins with `given` and has no ticks of its own."""
+    outcome = bench.run(given)
+    yield outcome
+    for position, offer in enumerate(outcome.offers[len(given) :], len(given)):
+        for choice in range(len(offer.options)):
+            if choice != offer.taken:
+                yield from recursion(bench, (*outcome.choices[:position], choice))
+
+
+def busy(bench: Bench) -> dict[tuple[State, Option], tuple[tuple[int, ...], int]]:
+    """Each step that something could disturb, by one way to it, and the turns it takes."""
+    found: dict[tuple[State, Option], tuple[tuple[int, ...], int]] = {}
+    for run in recursion(bench):
+        for n, turns in enumerate(run.turns):
+            offer, behind = run.offers[n], run.offers[n + 1]
+            disturbs = any(bench.machine.rules[o.rule].disturbs for o in behind.options)
+            if turns > 1 and disturbs:
+                assert offer.taken is not None
+                step = (offer.state, offer.options[offer.taken])
+                found.setdefault(step, (run.choices[: n + 1], turns))
+    return found
+
+
+def offered(bench: Bench, begin: tuple[int, ...]) -> int:
+    """How many disturbances can come in the turn that a run stands in."""
+    seen = bench.disturb(begin, 0).offers
+    return (
+        0 if len(seen) <= len(begin) or seen[len(begin)].settled else len(seen[len(begin)].options)
+    )
+
+
+def disturbances(bench: Bench) -> set[tuple[State, Option, int, Option]]:
+    """A step, a turn behind it, and what disturbs it there, by the recursion."""
+    return {
+        (*step, tick, bench.disturb(begin, nth).offers[len(begin)].options[nth])
+        for step, (choices, turns) in busy(bench).items()
+        for tick in range(1, turns)
+        for begin in [(*choices[:-1], choices[-1] + TICK * tick)]
+        for nth in range(offered(bench, begin))
+    }
+
+
+class Keeping(LocalPool):
+    """A pool that keeps the choices of its runs."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        self.runs: list[tuple[int, ...]] = []
+
+    def make(self, requests: Any, talk: Any = None) -> Iterator[tuple[int, Any]]:
+        """Make what is asked for, and keep it."""
+        for number, reply in super().make(requests, talk):
+            self.runs += [tuple(result["choices"]) for result in reply["results"]]
+            yield number, reply
+
+
+def explored(bench: Bench, strategy: Strategy) -> tuple[Explorer, Keeping]:
+    """An exploration, and the pool that made its runs."""
+    explorer = Explorer(Ledger(enumerate_graph(bench.machine)), strategy)
+    pool = Keeping(bench)
+    explorer.explore(pool)
+    return explorer, pool
+
+
+TINY = audio_reply(**SMALL, SPEAKER=0, TICKS=0)
+
+
+def test_the_strategy_disturbs_every_step_in_every_turn() -> None:
+    """As a plain recursion over all runs finds them, each once."""
+    bench = Bench(TINY, Slow)
+    explorer, pool = explored(bench, Ticks(bench.machine))
+    made = []
+    for choices in pool.runs:
+        at = next((n for n, choice in enumerate(choices) if choice >= TICK), None)
+        if at is not None:
+            offers = bench.run(choices).offers
+            tick, taken = divmod(choices[at], TICK)
+            behind = offers[at + 1]
+            made.append(
+                (
+                    offers[at].state,
+                    offers[at].options[taken],
+                    tick,
+                    behind.options[choices[at + 1]],
+                )
+            )
+    assert len(made) == len(set(made)) > 20
+    assert set(made) == disturbances(bench)
+    assert explorer.left == 0
+    assert not explorer.found
+
+
+def test_the_strategy_finds_what_no_rest_shows() -> None:
+    """A client that plays late what came before it was interrupted."""
+    scope = audio_reply(**SMALL, VAD=0, TICKS=0)
+    bench = Bench(scope, Absent)
+    at_rest, _ = explored(bench, Cover(bench.machine))
+    between, _ = explored(bench, Ticks(bench.machine))
+    assert not any(name.startswith("permitted-message") for name in at_rest.found)
+    assert any(name.startswith("permitted-message") for name in between.found)
 
 
 @pytest.mark.parametrize("choices", [(0, 3 + TICK, 1), (2 + TICK * 40,), (5,)])

@@ -8,7 +8,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from typing import Any
 
 from realtime_conformance.blackbox import Recorder, Unrecorded
@@ -16,6 +16,7 @@ from realtime_conformance.checks import CHECKS
 from realtime_conformance.history import Entry, History
 from realtime_conformance.runner import Bench, Offer, Option, Outcome
 from realtime_conformance.tail import Tail
+from realtime_conformance.ticks import disturbed
 from realtime_conformance.walk import Sleep, Sleeping, walk
 from realtime_protocol.state import State
 
@@ -87,6 +88,18 @@ class Batch:
             result["sleeps"] = [None if asleep is None else sorted(asleep) for asleep in slept]
         return reply
 
+    def ticks(self, choices: Sequence[int], turns: int, lost: Sequence[Sequence[int]] = ()) -> Json:
+        """Disturb the client in each of the turns behind the last of `choices`; as `make`.
+
+        One run for each turn before it is at rest and each disturbance that can come there, and
+        none that begins with one of `lost`.
+        """
+        gone = frozenset(map(tuple, lost))
+        return self.reply(
+            (len(choices), outcome)
+            for outcome in disturbed(self._bench, tuple(choices), turns, gone, self._recorder)
+        )
+
     def reply(self, outcomes: Iterable[tuple[int, Outcome]]) -> Json:
         """What is sent of some runs, each with the number of choices that it was given."""
         self._new_states, self._new_edges, self._new_pairs = [], [], []
@@ -115,7 +128,9 @@ class Batch:
 
     def _result(self, given: int, outcome: Outcome, premises: dict[str, int]) -> Json:
         # the last given choice was the caller's, so its node is new to the caller's ledger too
-        offers = [self._offer(offer) for offer in outcome.offers[max(given - 1, 0) :]]
+        start = max(given - 1, 0)
+        turns = chain(outcome.turns[start:], repeat(0))  # where a run ends nothing is taken
+        offers = list(map(self._offer, outcome.offers[start:], turns))
         findings = []
         for check in CHECKS:
             judgement = check.judge(outcome.history)
@@ -139,9 +154,9 @@ class Batch:
             "findings": findings,
         }
 
-    def _offer(self, offer: Offer) -> list[Any]:
+    def _offer(self, offer: Offer, turns: int) -> list[Any]:
         options = [list(option) for option in offer.options]
-        return [self._number(offer.state), options, offer.taken, offer.settled]
+        return [self._number(offer.state), options, offer.taken, offer.settled, turns]
 
     def _number(self, state: State) -> int:
         number = self._numbers.get(state)

@@ -8,6 +8,7 @@ Laws:
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -21,7 +22,7 @@ import typer
 from rich.console import Console
 from rich.text import Text
 
-from realtime_conformance import baseline, forecast, listing, specification
+from realtime_conformance import baseline, doctor, fixes, forecast, listing, specification
 from realtime_conformance import export as reproduction
 from realtime_conformance.checks import BY_ID
 from realtime_conformance.clients.registry import UnknownClient, address
@@ -106,7 +107,11 @@ BoundOption = Annotated[
     typer.Option("--bound", metavar="NAME=N", help="A bound of your own; may be repeated."),
 ]
 Bursts = Annotated[
-    int, typer.Option(help="Server events that may come right behind another: 0 to 3.")
+    int | None,
+    typer.Option(
+        help="Server events that may come right behind another: 0 to 3. "
+        "Default: that of the profile."
+    ),
 ]
 KnownOption = Annotated[
     Path | None, typer.Option(help="File of known issues; what is not in it fails the run.")
@@ -174,7 +179,7 @@ def run(
     profile: Profile = "quick",
     scope: ScopeOption = [],  # noqa: B006
     bound: BoundOption = [],  # noqa: B006
-    bursts: Bursts = 0,
+    bursts: Bursts = None,
     known: KnownOption = None,
     update_known: UpdateKnown = False,
     report: ReportOption = None,
@@ -329,7 +334,7 @@ def plan(
     profile: Profile = "quick",
     scope: ScopeOption = [],  # noqa: B006
     bound: BoundOption = [],  # noqa: B006
-    bursts: Bursts = 0,
+    bursts: Bursts = None,
     jobs: Jobs = CORES,
     strategy: StrategyOption = "",
     reduce: Reduce = True,
@@ -440,6 +445,33 @@ def report_again(
             _rendered(report, read, which)
 
 
+@app.command("fixes")
+def fixes_command(
+    row: Annotated[
+        list[str], typer.Option("--row", help="Only the row of this name; may be repeated.")
+    ] = [],  # noqa: B006
+    file: Annotated[Path, typer.Option(help="File of rows.")] = fixes.ON_FILE,
+    jobs: Jobs = CORES,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
+    """Show that faults of past releases are found where they were, and not where they were fixed.
+
+    Each row is a fault between two livekit releases. The first is explored until the fault shows,
+    the second to the end or the limit of the row. Exit code 0: every row tells them apart.
+    """
+    with _one_line():
+        chosen = fixes.named(fixes.read(file), row)
+        rows = []
+        for fix in chosen:
+            with progress_shown(fix.name, Console(stderr=True)) as progress:
+                rows.append(fixes.try_out(fix, _interpreter, jobs, progress))
+            if not as_json:
+                Console(soft_wrap=True).print(Text("\n".join(fixes.lines(rows[-1]))))
+    if as_json:
+        sys.stdout.write(fixes.as_json(rows) + "\n")
+    raise typer.Exit(int(any(tried.failures for tried in rows)))
+
+
 @app.command()
 def graph(
     scope: Annotated[str, typer.Option(help=f"One of {', '.join(SCOPES)}.")] = "audio-reply",
@@ -457,8 +489,8 @@ def graph(
 ) -> None:
     """Enumerate a scope of the model and print it: its size, its covers, a picture, or the whole.
 
-    dot and mermaid draw one picture for each machine. promela is the input of SPIN, written from
-    the rules without enumerating anything.
+    dot, mermaid and svg draw one picture for each machine. promela is the input of SPIN, written
+    from the rules without enumerating anything.
     """
     with _one_line():
         machine = Machine(specification.scoped(scope, _bounds(bound), assume).bounds)
@@ -526,6 +558,22 @@ def _destinations(known: Path | None, report: Path | None) -> list[str]:
     """Where known issues are read from, and where the report goes."""
     lines = [("known     ", known), ("report    ", report)]
     return [f"{name}{path}" for name, path in lines if path is not None]
+
+
+@app.command("doctor")
+def look(
+    release: Release = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Say what is installed, which seams the installed livekit has, and what will work.
+
+    Exit code 0: the agent can be driven through every scope; 1: it cannot, and what is missing is
+    marked with --.
+    """
+    with _one_line():
+        found = doctor.examine(_interpreter(release))
+    Console(soft_wrap=True).print(Text(json.dumps(found) if as_json else doctor.told(found)))
+    raise typer.Exit(int(not found["works"]))
 
 
 def _setup(run: Scenario) -> Setup:

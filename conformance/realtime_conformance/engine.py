@@ -25,7 +25,7 @@ from realtime_conformance.pool import Pool, WorkerLost
 from realtime_conformance.reporting import findings_of, own_version, report_of, violations
 from realtime_conformance.resume import Keeper, fits, read
 from realtime_conformance.shrink import Shrunk, difference, shrink
-from realtime_conformance.stops import Budget, stops
+from realtime_conformance.stops import Budget
 from realtime_conformance.strategies import STRATEGIES, Subject
 from realtime_protocol.bounds import PROFILES, Scope, below
 from realtime_protocol.graph import enumerate_graph
@@ -129,8 +129,8 @@ def identity(plan: Plan, scopes: Sequence[Scope]) -> Json:
         "profile": plan.profile,
         "scopes": [scope.name for scope in scopes],
         "model": {scope.name: Machine(scope.bounds).digest for scope in scopes},
-        "strategy": [plan.how, plan.seed, plan.reduction, *plan.stop],
-        "bursts": plan.bursts,
+        "strategy": [plan.strategy, plan.seed, plan.reduction, *plan.stop, *plan.sought],
+        "bursts": plan.preemptions,
         "files": [name for name in ("ledger", "unvisited") if getattr(plan, name) is not None],
         "version": own_version(),
     }
@@ -153,13 +153,14 @@ class _Explored:
             seconds=seconds,
             tail_runs=self.profile.tail_runs,
             tail_most=0 if scope.name in self.profile.thorough else self.profile.brief_runs,
+            every_way=self.profile.every_way,
             reduction=plan.reduction,
         )
         self.explorer = Explorer(
             Ledger(graph),
-            STRATEGIES[plan.how](subject),
+            STRATEGIES[plan.how(scope.name)](subject),
             Budget(plan.limit, seconds),
-            stops(plan.stop),
+            plan.stops,
             plan.known,
         )
         self.hello: Json = {}
@@ -173,7 +174,10 @@ class _Explored:
             self.hello = pool.hello
             greet(self.hello)
             self.explorer.explore(pool, progress)
-            found = sorted(self.explorer.found.values(), key=lambda found: found.rank)
+            reported = filter(
+                lambda found: self.plan.reports(found.fingerprint), self.explorer.found.values()
+            )
+            found = sorted(reported, key=lambda found: found.rank)
             # each is shrunk on its own, so the number of jobs changes nothing but the time
             with ThreadPoolExecutor(jobs) as threads:
                 self.findings = list(threads.map(lambda one: self._finding(one, pool), found))
@@ -250,6 +254,7 @@ class _Explored:
             "bounds": dict(self.scope.bounds),
             "below_profile": below(self.profile, self.scope),
             "model": self.machine.digest,
+            "strategy": explorer.strategy.name,
             "promises": explorer.strategy.promises,
             "scenarios": explorer.runs,
             "frontier_left": explorer.left,

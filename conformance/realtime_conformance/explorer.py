@@ -184,7 +184,8 @@ def _made(result: Json, states: Sequence[State]) -> Made:
             taken,
             settled,
             None if sleep is None else frozenset(sleep),
+            turns,
         )
-        for (number, listed, taken, settled), sleep in zip(offers, sleeps, strict=True)
+        for (number, listed, taken, settled, turns), sleep in zip(offers, sleeps, strict=True)
     )
     return Made(given, tuple(result["choices"]), visits)

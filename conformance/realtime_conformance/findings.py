@@ -2,6 +2,8 @@
 
 Laws:
 - Noting is a union: the order in which findings come changes nothing.
+- One fingerprint can be an advisory on one path and a violation on another: the violation stands,
+  and its shortest run is the one that is kept.
 """
 
 from __future__ import annotations
@@ -30,6 +32,11 @@ class Found:
     count: int = 0
 
     @property
+    def weight(self) -> tuple[bool, tuple[int, Choices]]:
+        """The least is the one to keep: a violation before an advisory, then the shortest."""
+        return self.verdict != "violation", self.rank
+
+    @property
     def choices(self) -> Choices:
         """All choices of the shortest run."""
         return self.rank[1]
@@ -38,14 +45,10 @@ class Found:
 def note(found: dict[str, Found], finding: Sequence[Any], choices: Choices) -> None:
     """Enter one finding of the run with `choices`."""
     check, verdict, fingerprint, position, text, clause, enabled_by = finding
-    rank = (position, choices)
-    known = found.get(fingerprint)
-    if known is None:
-        known = found[fingerprint] = Found(
-            check, verdict, fingerprint, clause, tuple(enabled_by), text, rank
-        )
-    elif rank < known.rank:
-        known.rank, known.text, known.verdict = rank, text, verdict
+    new = Found(check, verdict, fingerprint, clause, tuple(enabled_by), text, (position, choices))
+    known = found.setdefault(fingerprint, new)
+    if new.weight < known.weight:
+        known.rank, known.text, known.verdict = new.rank, text, verdict
     known.count += 1
 
 

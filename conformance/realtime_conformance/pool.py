@@ -115,7 +115,7 @@ def without(request: Json, begun: Begun | None) -> Json | None:
     if "walks" in request:
         kept = [run for run in request["walks"] if list(run[0]) != given]
         return {**request, "walks": kept} if 0 < len(kept) < len(request["walks"]) else None
-    if "tails" in request and given not in request.get("lost", ()):
+    if ("tails" in request or "ticks" in request) and given not in request.get("lost", ()):
         return {**request, "lost": [*request.get("lost", ()), given]}
     return None
 

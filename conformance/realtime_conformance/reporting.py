@@ -4,6 +4,8 @@ Laws:
 - But for `seconds` it depends on the client, the profile, the bounds and the strategy alone.
 - A run fails if something new is violated, something known is gone, a check never spoke, a worker
   was lost, or the coverage that was promised was not reached; every reason is said.
+- A check of what a client says of itself asks nothing of one that says nothing: it is exempt, and
+  the report says so.
 """
 
 from __future__ import annotations
@@ -39,14 +41,22 @@ def report_of(plan: Plan, parts: Sequence[Json], seconds: float) -> Json:
             "release": plan.release,
             "python": hello["python"],
             "packages": hello["packages"],
+            "tells": hello["tells"],
         },
         "profile": plan.profile,
         "whole_profile": not plan.scopes,
-        "bursts": plan.bursts,
-        "strategy": {"name": plan.how, "seed": plan.seed, "reduction": plan.reduction},
+        "bursts": plan.preemptions,
+        "strategy": {
+            "name": ", ".join(dict.fromkeys(scope["strategy"] for scope in scopes)),
+            "seed": plan.seed,
+            "reduction": plan.reduction,
+        },
         "scopes": scopes,
         "scenarios": sum(scope["scenarios"] for scope in scopes),
-        "checks": [_check(check, premises[check.id], findings) for check in CHECKS],
+        "checks": [
+            _check(check, premises[check.id], findings, exempt=check.exempts(hello["tells"]))
+            for check in CHECKS
+        ],
         "gone": [
             {"fingerprint": issue.fingerprint, "reason": issue.reason}
             for issue in baseline.gone(
@@ -90,20 +100,22 @@ def findings_of(report: Json) -> list[Json]:
     return [finding for check in report["checks"] for finding in check["findings"]]
 
 
-def _check(check: Check, premises: int, findings: Sequence[Json]) -> Json:
+def _check(check: Check, premises: int, findings: Sequence[Json], *, exempt: bool) -> Json:
     own = [finding for finding in findings if finding["check"] == check.id]
     counts = {
         verdict: sum(finding["count"] for finding in own if finding["verdict"] == verdict)
         for verdict in ("violation", "advisory")
     }
-    verdict = next((name for name, count in counts.items() if count), "pass")
+    spoke = next((name for name, count in counts.items() if count), "pass")
+    silent = "exempt" if exempt else "vacuous"
     shortest = min(own, key=lambda finding: len(finding["timeline"]), default=None)
     return {
         "id": check.id,
         "about": check.about,
         "premise": check.premise,
         "source": check.source,
-        "verdict": verdict if premises else "vacuous",
+        "verdict": spoke if premises else silent,
+        "needs": list(check.needs),
         "premises": premises,
         "violations": counts["violation"],
         "advisories": counts["advisory"],

@@ -79,6 +79,23 @@ def stops(names: Sequence[str]) -> tuple[Stop, ...]:
     return tuple(STOPS[name] for name in names)
 
 
+def begins(fingerprint: str, sought: Collection[str]) -> bool:
+    """Whether a fingerprint is one that is looked for, or begins with all parts of one."""
+    return any(fingerprint == one or fingerprint.startswith(f"{one} / ") for one in sought)
+
+
+def at_first_of(sought: Collection[str]) -> Stop:
+    """The condition that ends an exploration at the first violation that is looked for."""
+
+    def found(sight: Sight) -> bool:
+        return any(
+            one.verdict == "violation" and begins(one.fingerprint, sought)
+            for one in sight.found.values()
+        )
+
+    return Stop("sought", f"the first violation of {', '.join(sought)}", found)
+
+
 @attrs.frozen
 class Budget:
     """How much may be made: runs, and seconds of real time; 0 for no limit.

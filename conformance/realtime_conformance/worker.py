@@ -52,8 +52,7 @@ class Worker:
         self.batch = Batch(self.bench, self.recorder)
         self._live: Stepwise
         # what the first runs import and cache belongs to no run
-        for _ in range(2):
-            self.bench.run()
+        self.tells = [self.bench.run().history.tells for _ in range(2)][-1]
         gc.collect()
         gc.freeze()
 
@@ -66,6 +65,10 @@ class Worker:
         return self.batch.tails(
             request["tails"], request["budget"], request["most"], request.get("lost", ())
         )
+
+    def ticks(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Disturb the client in each turn behind one step."""
+        return self.batch.ticks(request["ticks"], request["turns"], request.get("lost", ()))
 
     def walks(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make the runs that are listed, without what sleeps."""
@@ -138,6 +141,7 @@ KINDS = {
     "outline": Worker.outline,
     "live": Worker.live,
     "tails": Worker.tails,
+    "ticks": Worker.ticks,
     "walks": Worker.walks,
     "runs": Worker.runs,
 }
@@ -161,7 +165,9 @@ def serve(requests: TextIO, reply: Callable[[dict[str, Any]], None]) -> None:
         # whatever it is, this client cannot be driven here, and the asker must be told
         reply(_refusal(error))
         return
-    reply({"packages": packages(), "python": platform.python_version()})
+    reply(
+        {"packages": packages(), "python": platform.python_version(), "tells": list(worker.tells)}
+    )
     for line in requests:
         try:
             reply(_answer(worker, json.loads(line)))

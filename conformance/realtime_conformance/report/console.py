@@ -25,7 +25,6 @@ from realtime_conformance.reporting import findings_of, own_version
 
 Json = dict[str, Any]
 
-COLOURS = {"pass": "green", "violation": "red", "advisory": "yellow", "vacuous": "magenta"}
 WIDTH = 79
 
 TIMELINES = {
@@ -36,6 +35,13 @@ TIMELINES = {
 """Which violations are shown with the timeline of their shortest run."""
 
 LIVEKIT = ("livekit-agents", "livekit-plugins-openai", "openai")
+COLOURS = {
+    "pass": "green",
+    "violation": "red",
+    "advisory": "yellow",
+    "vacuous": "magenta",
+    "exempt": "dim",
+}
 
 
 # -- before a run -----------------------------------------------------------------------------
@@ -45,6 +51,7 @@ def announce(plan: Plan, console: Console, notes: Sequence[str] = ()) -> None:
     """Say what will be done, before any of it is."""
     scopes = plan.bounded()
     names = ", ".join(scope.name for scope in scopes)
+    strategies = ", ".join(dict.fromkeys(plan.how(scope.name) for scope in scopes))
     release = f"release {plan.release}" if plan.release else "as it is installed"
     number = "1 scope" if len(scopes) == 1 else f"{len(scopes)} scopes"
     budget = [f"at most {plan.limit:,} runs in each scope"] if plan.limit else []
@@ -54,7 +61,7 @@ def announce(plan: Plan, console: Console, notes: Sequence[str] = ()) -> None:
         f"realtime-conformance {own_version()}",
         f"client    {plan.client}, {release}",
         f"scopes    {number} of profile {plan.profile}: {names}",
-        f"strategy  {plan.how}; {', '.join([workers, *budget])}",
+        f"strategy  {strategies}; {', '.join([workers, *budget])}",
         f"on file   {len(plan.known)} known issues",
         *notes,
     ]

@@ -80,6 +80,8 @@ def _cases(report: Json) -> Iterator[Case]:
 def _skipped(check: Json) -> str:
     if check["verdict"] == "vacuous":
         return f"never spoke; its premise is that {check['premise']}"
+    if check["verdict"] == "exempt":
+        return "the client tells nothing that it could be held to"
     known = {f["fingerprint"] for f in check["findings"] if f["verdict"] == "violation"}
     return f"{len(known)} known violations, on file" if known else ""
 
