@@ -25,7 +25,7 @@ from realtime_protocol.bounds import UNIT_MS
 Json = dict[str, Any]
 
 
-UNTOLD = ("reply-is-heard",)
+UNTOLD = ("reply-is-heard", "call-is-kept")
 """Checks of what did not happen until the end, which no file looks at yet."""
 
 

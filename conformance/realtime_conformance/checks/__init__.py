@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from realtime_conformance.checks import liveness, playout, requests, truncation
+from realtime_conformance.checks import calls, liveness, playout, requests, truncation
 from realtime_conformance.checks.interface import Check
 
-CHECKS: tuple[Check, ...] = truncation.CHECKS + requests.CHECKS + playout.CHECKS + liveness.CHECKS
+CHECKS: tuple[Check, ...] = (
+    *truncation.CHECKS,
+    *requests.CHECKS,
+    *playout.CHECKS,
+    *calls.CHECKS,
+    *liveness.CHECKS,
+)
 BY_ID: dict[str, Check] = {check.id: check for check in CHECKS}
