@@ -11,7 +11,10 @@ import textwrap
 import pytest
 from typer.testing import CliRunner
 
+from realtime_conformance import cli
 from realtime_conformance.cli import app
+from realtime_conformance.pool import Interpreter
+from realtime_conformance.report.files import RENDERINGS
 from realtime_protocol.bounds import audio_reply
 from realtime_protocol.machine import Machine
 
@@ -41,7 +44,7 @@ def invoke(*arguments):
         (["run", "--update-known"], "--update-known needs --known"),
         (["run", "--update-known", "--known", "k", "--limit", "1"], "drop --limit"),
         (["run", "--update-known", "--known", "k", "--stop", "violation"], "drop --limit"),
-        (["run", "--strategy", "best"], "unknown strategy 'best'; expected one of cover, exhaust"),
+        (["run", "--strategy", "best"], "unknown strategy 'best'; expected one of cover, paths"),
         (["run", "--stop", "bored"], "unknown stop condition 'bored'; expected one of frontier"),
         (["run", "--limit", "0"], "--limit must be positive, got 0"),
         (["run", "--limit", "-3"], "--limit must be positive, got -3"),
@@ -59,6 +62,10 @@ def invoke(*arguments):
         (["replay", f"nope:quick:audio-reply:{DIGEST}:0"], "unknown client 'nope'"),
         (["matrix", "not-a-version"], "expected a livekit version"),
         (["matrix", "1.0.0", "--limit", "0"], "--limit must be positive, got 0"),
+        (["matrix", "1.0.0", "--scope", "nope"], "unknown scope 'nope'"),
+        (["matrix", "1.0.0", "--known", "nope.json"], "cannot read known issues nope.json"),
+        (["run", "--timelines", "some"], "unknown choice of timelines 'some'; expected one of new"),
+        (["report", "nope.json", "--report", "out"], "cannot read the report nope.json"),
         (["ledger", "merge", "nope", "-o", "c"], "cannot read the ledger nope"),
         (["search", "--check", "nope"], "unknown check 'nope'; expected one of truncate-"),
     ],
@@ -118,7 +125,72 @@ def test_a_run_writes_its_report_and_fails_on_what_is_new(tmp_path):
     assert checks["truncate-needs-audio"]["verdict"] == "violation"
     assert checks["truncate-needs-audio"]["shortest"] in out
     assert {"nodes", "edges", "interruption_points", "paths"} <= set(report["scopes"][0]["reach"])
-    assert [path.name for path in tmp_path.iterdir()] == ["report.json"]
+    written = {path.name for path in tmp_path.iterdir()}
+    assert written == {"report.json", "report.html", "junit.xml", "events.ndjson"}
+
+
+def test_a_report_says_first_what_will_be_done_and_last_what_came_of_it(tmp_path):
+    """The command that replays what is new stands at the end, and where the report lies."""
+    _, out, errors = invoke("run", *FAULTY, "--report", str(tmp_path))
+    lines = out.splitlines()
+    assert lines[1].split() == ["client", f"{FAULTY[1]},", "as", "it", "is", "installed"]
+    assert lines[-1] == f"written: {tmp_path / 'events.ndjson'}"
+    report = json.loads((tmp_path / "report.json").read_text())
+    replay = next(c["findings"][0]["replay"] for c in report["checks"] if c["violations"])
+    assert f"    {replay}" in lines[lines.index(next(x for x in lines if x.startswith("FAIL"))) :]
+    assert errors.splitlines()[0].startswith(f"{FAULTY[1]} muted-reply: ")
+
+
+def test_a_matrix_has_a_column_for_each_release_and_can_be_read_again(tmp_path, monkeypatch):
+    """One report for all, one report.json for each; what is made of those is the same bytes."""
+    monkeypatch.setattr(cli, "_interpreter", lambda release: Interpreter())
+    options = [*FAULTY[:4], "--scope", "muted-reply", "--limit", "60", "--report", str(tmp_path)]
+    code, out, _ = invoke("matrix", "1.0.11", "2.0.0", *options)
+    assert code == 1, "a budget keeps it from its coverage"
+    assert "cut short: the budget of 60 runs was spent" in out
+    files = [tmp_path / version / "report.json" for version in ("1.0.11", "2.0.0")]
+    for path, version in zip(files, ("1.0.11", "2.0.0"), strict=True):
+        report = json.loads(path.read_text())
+        assert report["client"]["release"] == version
+        found = [finding for check in report["checks"] for finding in check["findings"]]
+        assert found
+        assert all(finding["replay"].endswith(f" --release {version}") for finding in found)
+    again = tmp_path / "again"
+    code, said, _ = invoke("report", *map(str, files), "--report", str(again))
+    assert code == 0
+    assert {path.name for path in again.iterdir()} == set(RENDERINGS)
+    for name in RENDERINGS:
+        assert (again / name).read_bytes() == (tmp_path / name).read_bytes()
+    assert said.replace(str(again), str(tmp_path)) in out
+
+
+def test_a_release_that_cannot_be_driven_keeps_no_other_from_its_column(tmp_path, monkeypatch):
+    """It is named with the reason, it fails the matrix, and it leaves no folder."""
+
+    def interpreter(release):
+        return Interpreter(path=(str(tmp_path / "no-doubles"),), isolated=release == "1.0.0")
+
+    monkeypatch.setattr(cli, "_interpreter", interpreter)
+    folder = tmp_path / "out"
+    options = [*FAULTY[:4], "--scope", "muted-reply", "--limit", "20", "--report", str(folder)]
+    code, out, _ = invoke("matrix", "1.0.0", "2.0.0", *options)
+    assert code == 1
+    assert "1.0.0 cannot be driven: " in out
+    assert {path.name for path in folder.iterdir()} == {"2.0.0", *RENDERINGS}
+    code, _, errors = invoke("matrix", "1.0.0", *options)
+    assert code == 2
+    assert errors.startswith("realtime-conformance: 1.0.0: ")
+
+
+def test_one_report_is_read_again_as_it_was_printed(tmp_path):
+    """With a timeline, which `run` has printed too."""
+    _, out, _ = invoke("run", *FAULTY, "--report", str(tmp_path))
+    code, said, _ = invoke("report", str(tmp_path / "report.json"))
+    assert code == 0
+    assert "user, app, speaker" in said
+    assert said in out
+    _, short, _ = invoke("report", str(tmp_path / "report.json"), "--timelines", "none")
+    assert "user, app, speaker" not in short
 
 
 def test_known_issues_are_written_and_then_expected(tmp_path):
@@ -147,7 +219,8 @@ def test_a_replay_prints_the_same_bytes_every_time(tmp_path):
 
 def test_help_teaches_every_command():
     """Each command says what it does and what its exit code means."""
-    for command in ("run", "plan", "replay", "export", "search", "matrix"):
+    commands = ("run", "plan", "replay", "export", "search", "matrix", "report", "doctor", "fixes")
+    for command in commands:
         code, out, _ = invoke(command, "--help")
         assert code == 0
         assert "xit code 0" in out

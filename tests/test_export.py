@@ -362,7 +362,7 @@ def test_the_same_bytes(seed: str) -> None:
         for name, export in EXPORTS.items()
     }
     assert dict(line.split() for line in said.stdout.splitlines()) == mine
-    assert list(mine) == ["dot", "mermaid", "graphml", "json", "promela"]
+    assert list(mine) == ["dot", "mermaid", "svg", "graphml", "json", "promela"]
 
 
 # -- Promela: expressions ---------------------------------------------------------------------

@@ -35,7 +35,7 @@ def rows(plan, measured=None):
 
 
 @pytest.mark.parametrize("reduction", ["on", "off"])
-@pytest.mark.parametrize("strategy", ["cover", "exhaust"])
+@pytest.mark.parametrize("strategy", ["cover", "paths", "exhaust"])
 def test_the_runs_that_are_made_are_within_the_bounds(strategy, reduction):
     """At least and at most hold, and the least is not trivial."""
     plan = attrs.evolve(PLAN, strategy=strategy, reduction=reduction)
@@ -63,7 +63,7 @@ def test_probes_are_right_on_average(reduction):
 
 def test_ticks_begin_with_the_measured_run():
     """At least each of its turns is disturbed."""
-    plan = attrs.evolve(PLAN, strategy="ticks")
+    plan = attrs.evolve(PLAN, strategy="ticks", client="test_ticks:Slow")
     (scope,) = plan.bounded()
     row = rows(plan, measure(plan, scope))["ticks"]
     assert 1 < row.least <= conduct(plan)["scenarios"]
@@ -100,7 +100,7 @@ def test_a_plan_names_every_strategy_and_marks_the_one_of_the_profile():
     lines = out.splitlines()
     assert code == 0
     assert [line.split()[1] for line in lines[1:]] == [
-        "cover", "exhaust*", "ticks", "random", "random-walk", "hypothesis",
+        "cover", "paths*", "exhaust", "ticks", "random", "random-walk", "hypothesis",
     ]  # fmt: skip
     assert "unknown" not in out
 
@@ -108,7 +108,7 @@ def test_a_plan_names_every_strategy_and_marks_the_one_of_the_profile():
 def test_a_rate_that_was_not_measured_is_unknown():
     """Not asked for, or of a client that cannot be driven."""
     _, out, _ = invoke(*ARGUMENTS, "--no-measure")
-    assert out.count("unknown") == 6
+    assert out.count("unknown") == 7
     plan = attrs.evolve(PLAN, client="os:sep")
     assert measure(plan, *plan.bounded()) is None
 
@@ -116,7 +116,7 @@ def test_a_rate_that_was_not_measured_is_unknown():
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--strategy", "best"], "unknown strategy 'best'; expected one of cover, exhaust"),
+        (["--strategy", "best"], "unknown strategy 'best'; expected one of cover, paths"),
         (["--limit", "0"], "--limit must be positive, got 0"),
         (["--bursts", "4"], "bursts must be from 0 to 3, got 4"),
         (["--jobs", "0"], "jobs must be at least 1, got 0"),

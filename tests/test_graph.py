@@ -44,27 +44,27 @@ Counts = tuple[int, int, int, int, int]
 #   pytest tests/test_graph.py -k counts -m "slow or not slow"
 # and take over the table that the last failure shows.
 PINNED: dict[str, Counts] = {
-    "aside": (5_503, 13_513, 457, 92, 33_166_294_705),
+    "aside": (6_247, 15_052, 457, 104, 33_166_294_705),
     "audio-reply": (19_859, 54_317, 352, 565, 179_985_464_150),
-    "hand-over": (49_340, 135_251, 190, 2_238, 2_652_653_945_572_006),
-    "idle-timeout": (15_592, 33_124, 224, 576, 297_041_740),
-    "manual-turn": (4_484, 12_139, 160, 238, 139_943_159_725),
-    "mcp-tools": (362, 668, 0, 22, 782_170),
-    "message-and-call": (1_351, 2_057, 140, 137, 435_985),
+    "hand-over": (42_630, 114_695, 190, 2_133, 613_445_848_939_099),
+    "idle-timeout": (11_993, 25_061, 224, 472, 240_598_435),
+    "manual-turn": (4_262, 11_495, 160, 238, 134_901_796_735),
+    "mcp-tools": (342, 620, 0, 20, 597_730),
+    "message-and-call": (1_325, 1_990, 132, 135, 332_365),
     "muted-reply": (2_279, 4_537, 44, 139, 5_505_380),
     "pause": (15_057, 42_707, 206, 507, 85_625_455_225),
-    "race": (12_841, 26_746, 3_109, 1_084, 943_601_465),
-    "reconnection": (69_548, 176_298, 409, 1_478, 538_401_739_661),
+    "race": (11_425, 24_102, 3_127, 1_037, 168_283_110),
+    "reconnection": (61_781, 158_313, 409, 1_307, 107_711_986_881),
     "text-reply": (375, 533, 47, 46, 20_585),
-    "tool-round": (14_598, 34_643, 382, 707, 14_044_110_090),
-    "tool-update": (3_029, 6_014, 0, 131, 82_959_830),
+    "tool-round": (14_102, 33_737, 358, 668, 8_349_019_975),
+    "tool-update": (2_291, 4_564, 0, 105, 59_438_195),
     "transcription": (1_481, 4_401, 90, 55, 9_179_005),
     "two-items": (123_237, 383_866, 660, 1_489, 160_646_537_657_075),
     "two-parts": (448, 645, 40, 55, 26_665),
     "updates": (6_758, 16_194, 140, 236, 1_098_647_750),
-    "vad-asks": (8_412, 11_862, 156, 699, 65_584_055),
-    "vad-keeps-on": (9_651, 19_155, 2_024, 900, 206_925_460),
-    "vad-turn": (14_589, 32_485, 253, 534, 274_558_855),
+    "vad-asks": (6_203, 8_456, 156, 528, 17_947_965),
+    "vad-keeps-on": (7_740, 15_097, 2_024, 756, 138_133_160),
+    "vad-turn": (10_496, 22_720, 253, 418, 203_109_475),
 }
 
 TINY = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "UPDATES": 1}
@@ -552,9 +552,9 @@ ALWAYS: dict[str, Law] = {
         v.unread("conversation.item.create")
         == sum(v.number("sent", m) > 0 for m in range(v.bounds["ITEMS"]))
     ),
-    "the inbox holds no more cancels than count, until another reply is begun": lambda v: (
-        v.bounds["TURNS"] > 1
-        or v.unread("response.cancel") <= v.number("cancelling") <= v.number("cancels")
+    "the inbox holds no more cancels than count": lambda v: (
+        v.unread("response.cancel")
+        <= sum(v.number("cancelling", r) for r in range(v.bounds["RESPONSES"]))
     ),
     "the inbox holds no more cuts than were sent": lambda v: all(
         sum(message[:2] == (event, m) for message in v.inbox) <= v.number(sent, m)
@@ -702,14 +702,14 @@ CROSSINGS = {
     "one reply": {"server.rejects.response.cancel"},
     "two replies": {"server.rejects.response.cancel", "server.rejects.response.create"},
     "two texts": {"server.rejects.response.cancel"},
-    "a call": {"server.rejects.response.cancel", "server.rejects.response.create"},
+    "a call": {"server.rejects.response.cancel"},
     "spoken": {
         "server.rejects.response.cancel", "server.rejects.response.create",
         "server.rejects.response.create.refused",
     },
     "asked for": {"server.rejects.response.cancel"},
     "heard": set(),
-    "by hand": {"server.rejects.response.cancel", "server.rejects.input_audio_buffer.commit"},
+    "by hand": {"server.rejects.response.cancel"},
     "a drop": {"server.rejects.response.cancel"},
     "undisturbed": set(),
     "played": set(),
@@ -749,7 +749,7 @@ ABOUT = {
     "vad-keeps-on": ["user.barges_in", "server.response.created.turn", "server.rejects.turn"],
     "vad-asks": ["user.takes_turn", "client.response.create", "app.generate_reply.again"],
     "manual-turn": ["user.speaks", "client.input_audio_buffer.commit",
-                    "server.rejects.input_audio_buffer.commit", "app.clear_user_turn"],
+                    "server.input_audio_buffer.cleared", "app.clear_user_turn"],
     "idle-timeout": ["server.input_audio_buffer.timeout_triggered",
                      "server.conversation.item.added.system"],
     "race": ["server.rejects.response.create", "server.rejects.turn",

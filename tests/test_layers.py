@@ -46,7 +46,10 @@ WORKER_NEEDS = tuple(
     )
 )
 
-NOT_IN_A_WORKER = {"typer", "rich", "networkx", "pytest", "hypothesis", "uv", "livekit", "openai"}
+NOT_IN_A_WORKER = {
+    "typer", "rich", "jinja2", "jsonschema", "networkx", "pytest", "hypothesis", "uv", "livekit",
+    "openai",
+}  # fmt: skip
 
 PURE = {
     "__future__",
@@ -248,6 +251,17 @@ def livekit_outside_clients(graph: Imports) -> list[str]:
     ]
 
 
+def drawn_outside_the_reports(graph: Imports) -> list[str]:
+    """Only the reports know templates and schemas."""
+    return [
+        f"{module}: {name}"
+        for module, names in graph.items()
+        if not within(module, f"{HARNESS}.report")
+        for name in sorted(names)
+        if top(name) in ("jinja2", "jsonschema")
+    ]
+
+
 def sockets_outside_transport(graph: Imports) -> list[str]:
     """Only the transport knows sockets."""
     return [
@@ -308,6 +322,10 @@ LAWS: dict[Callable[[Imports], list[str]], list[tuple[str, str]]] = {
         (f"{HARNESS}.runner", "livekit.agents.voice"),
         (f"{HARNESS}.server", "openai.types"),
         (f"{MODEL}.state", "livekit"),
+    ],
+    drawn_outside_the_reports: [
+        (f"{HARNESS}.reporting", "jsonschema"),
+        (f"{HARNESS}.cli", "jinja2"),
     ],
     sockets_outside_transport: [
         (f"{HARNESS}.runner", "aiohttp"),

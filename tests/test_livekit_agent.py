@@ -84,6 +84,14 @@ def test_what_a_callable_accepts_is_read_from_its_signature():
     assert not accepts(lambda other: other, "label")
 
 
+def test_a_class_without_a_constructor_takes_nothing():
+    """That of `object` looks as if it took anything; so it is of microphones in 1.0."""
+
+    class Bare: ...
+
+    assert not accepts(Bare.__init__, "label")
+
+
 def test_our_speaker_keeps_the_contract_of_an_output_that_livekit_ships():
     """The same acts give the same finishes as livekit's own queue output, drained or cleared."""
     ours, theirs = run_virtual(speak_with_ours), run_virtual(speak_with_theirs)

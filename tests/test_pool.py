@@ -24,7 +24,7 @@ SETUP = Setup(client="stub", profile="quick", scope="audio-reply")
 STUB = """
     import json, os, struct, sys, time
     setup = json.loads(sys.stdin.readline())
-    print(json.dumps({"packages": {}, "python": "x"}), flush=True)
+    print(json.dumps({"packages": {}, "python": "x", "tells": []}), flush=True)
 
     def begin(given):
         data = struct.pack(f"=3I{len(given)}I", 1, len(given), len(given), *given)

@@ -125,6 +125,7 @@ LAWLESS: Mapping[str, Mapping[str, int]] = {
         **QUIET, "TEXT_OUT": 0, "CALL_OUT": 1, "CALLS_FROM": 1, "DELETES": 1, "ANEW": 1,
     },
     "retrievals": {**QUIET, "DELETES": 1, "RETRIEVES": 1},
+    "commits": {**QUIET, "TRACK_BUFFER": 1, "COMMITS": 1, "CLEARS": 1, "CLEARINGS": 1},
     "put back": {**QUIET, "SOCKETS": 2, "DROPS": 1, "REPEATS": 1},
     "put back unseen": {**QUIET, "SOCKETS": 2, "DROPS": 1, "REPEATS": 1, "DUPLICATES": 1},
     "put back twice": {**QUIET, "SOCKETS": 2, "DROPS": 1, "REPEATS": 1, "DUPLICATES": 2},

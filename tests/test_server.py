@@ -178,8 +178,16 @@ def can_say(machine: Machine, state: State, step: Step) -> bool:
         rule.event == "conversation.item.create"
         and 2 <= step.argument < machine.bounds["ITEMS"] + 2
     ):
-        return known(machine, state, step.argument - 2)
+        return known(machine, state, step.argument - 2) and listed(machine, state, step)
     return True
+
+
+def listed(machine: Machine, state: State, step: Step) -> bool:
+    """Whether the place that a message names was listed; before that nobody knows the answer."""
+    item = step.argument - 2
+    if item >= machine.bounds["OUTS"]:
+        return True
+    return machine.value(state, f"output[{item}]") >= machine.code("output", "listed")
 
 
 def possible(machine: Machine, state: State) -> list[Step]:

@@ -12,6 +12,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -28,6 +29,7 @@ from realtime_conformance.strategies import STRATEGIES, Subject, check_name, rel
 from realtime_conformance.strategies.cover import Cover
 from realtime_conformance.strategies.exhaust import Exhaust
 from realtime_conformance.strategies.hypothesis import Searching
+from realtime_conformance.strategies.paths import Paths
 from realtime_conformance.strategies.random import Drawing, by_choices, by_paths, picked
 from realtime_conformance.strategies.ticks import Ticks
 from realtime_protocol.bounds import Scope, audio_reply
@@ -244,6 +246,74 @@ def test_each_search_of_hypothesis_looks_for_another_violation():
     assert searching.wave(0) == []
 
 
+# -- paths ------------------------------------------------------------------------------------
+
+
+def paths(name: str, reduction: Any = "off") -> Paths:
+    """The strategy for a scope."""
+    machine = graph(name).machine
+    return Paths(machine, relation_of(machine, reduction), Cover(machine))
+
+
+def disturbed(name: str, runs: Any) -> set[tuple[int, ...]]:
+    """The choices of each run up to the first disturbance; all of them where there is none."""
+    rules = bench(name).machine.rules
+    found = set()
+    for choices in runs:
+        offers = bench(name).run(choices).offers
+        taken = [o.options[o.taken] for o in offers if o.taken is not None]
+        at = next((n for n, option in enumerate(taken) if rules[option.rule].disturbs), len(taken))
+        found.add(choices[: at + 1])
+    return found
+
+
+def test_paths_disturbs_every_path_at_every_node():
+    """As a plain recursion does, up to the disturbance; behind it with fewer runs."""
+    explorer, pool = explored("interrupted", paths("interrupted"))
+    runs, fingerprints = brute("interrupted")
+    assert disturbed("interrupted", pool.runs) == disturbed("interrupted", runs)
+    assert set(pool.runs) < runs
+    assert set(explorer.found) == fingerprints
+    assert explorer.ledger.not_closed() == []
+    assert explorer.left == 0
+
+
+@every_scope
+def test_paths_takes_every_step_that_the_recursion_takes(name):
+    """Those in bursts too, which it does not multiply with paths."""
+    explorer, pool = explored(name, paths(name, "on"))
+    every = {
+        (offer.state, option)
+        for outcome in everything(bench(name))
+        for offer in outcome.offers
+        for option in offer.options
+    }
+    taken = {(state, option) for state, some in explorer.ledger.taken.items() for option in some}
+    spared = {(state, option) for state, some in explorer.ledger.spared.items() for option in some}
+    assert every <= taken | spared
+    assert len(pool.runs) < len(brute(name)[0])
+
+
+def test_every_way_in_makes_more_runs():
+    """A disturbance behind each step that leads to its node, and behind no step twice."""
+    machine = graph("interrupted").machine
+    _, once = explored("interrupted", Cover(machine, tail_most=1))
+    _, ways = explored("interrupted", Cover(machine, tail_most=1, every_way=True))
+    assert len(once.runs) < len(ways.runs) == len(set(ways.runs))
+    rules = machine.rules
+
+    def behind(runs):
+        """Each disturbance with its node and the step before it."""
+        for choices in runs:
+            offers = bench("interrupted").run(choices).offers
+            taken = [(o.state, o.options[o.taken]) for o in offers if o.taken is not None]
+            for before, step in pairwise(taken):
+                if rules[step[1].rule].disturbs:
+                    yield before, step
+
+    assert set(behind(once.runs)) < set(behind(ways.runs)) == set(behind(brute("interrupted")[0]))
+
+
 # -- what they have in common -------------------------------------------------------------------
 
 
@@ -304,7 +374,16 @@ def test_a_budget_of_seconds_says_that_it_cut_short(monkeypatch):
     assert explorer.runs == len(pool.runs) > 0
 
 
-@pytest.mark.parametrize("make", [Cover, Ticks, lambda m: Exhaust(m, relation_of(m, "on"))])
+@pytest.mark.parametrize(
+    "make",
+    [
+        Cover,
+        lambda m: Cover(m, tail_most=1, every_way=True),
+        lambda m: Paths(m, relation_of(m, "on"), Cover(m)),
+        Ticks,
+        lambda m: Exhaust(m, relation_of(m, "on")),
+    ],
+)
 @pytest.mark.parametrize("after", [1, 4])
 def test_an_exploration_that_goes_on_from_what_was_saved_is_the_same(make, after):
     """Stopped between two requests, saved as JSON and taken up by another explorer."""

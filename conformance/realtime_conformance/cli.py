@@ -8,6 +8,7 @@ Laws:
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import tempfile
@@ -19,19 +20,9 @@ from typing import Annotated, Any
 import attrs
 import typer
 from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
 from rich.text import Text
 
-from realtime_conformance import baseline, fixes, forecast, listing, specification
+from realtime_conformance import baseline, doctor, fixes, forecast, listing, specification
 from realtime_conformance import export as reproduction
 from realtime_conformance.checks import BY_ID
 from realtime_conformance.clients.registry import UnknownClient, address
@@ -40,7 +31,10 @@ from realtime_conformance.environments import EnvironmentFailure, build, harness
 from realtime_conformance.live import Live
 from realtime_conformance.pool import Interpreter, Pool, Setup, WorkerLost, WorkerRefused
 from realtime_conformance.report import console as human
-from realtime_conformance.report.files import UnwritableFolder, prepared, write
+from realtime_conformance.report.columns import Columns, columns
+from realtime_conformance.report.files import UnwritableFolder, prepared, render, write
+from realtime_conformance.report.progress import shown as progress_shown
+from realtime_conformance.report.reading import read as read_report
 from realtime_conformance.reporting import sightings
 from realtime_conformance.scenario import BadId, Scenario, parse_id, scope_of
 from realtime_conformance.stateful import Target
@@ -113,7 +107,11 @@ BoundOption = Annotated[
     typer.Option("--bound", metavar="NAME=N", help="A bound of your own; may be repeated."),
 ]
 Bursts = Annotated[
-    int, typer.Option(help="Server events that may come right behind another: 0 to 3.")
+    int | None,
+    typer.Option(
+        help="Server events that may come right behind another: 0 to 3. "
+        "Default: that of the profile."
+    ),
 ]
 KnownOption = Annotated[
     Path | None, typer.Option(help="File of known issues; what is not in it fails the run.")
@@ -165,6 +163,13 @@ UnvisitedOption = Annotated[
 Release = Annotated[
     str, typer.Option(help="Drive this livekit release, in an environment of its own date.")
 ]
+TimelinesOption = Annotated[
+    str,
+    typer.Option(
+        help="Which violations are shown with the timeline of their shortest run. "
+        + " ".join(f"{name}: {about}." for name, about in human.TIMELINES.items())
+    ),
+]
 CORES = os.cpu_count() or 1
 
 
@@ -174,7 +179,7 @@ def run(
     profile: Profile = "quick",
     scope: ScopeOption = [],  # noqa: B006
     bound: BoundOption = [],  # noqa: B006
-    bursts: Bursts = 0,
+    bursts: Bursts = None,
     known: KnownOption = None,
     update_known: UpdateKnown = False,
     report: ReportOption = None,
@@ -190,6 +195,7 @@ def run(
     ledger: LedgerOption = None,
     unvisited: UnvisitedOption = None,
     release: Release = "",
+    timelines: TimelinesOption = "new",
 ) -> None:
     """Explore a client and report what it breaks.
 
@@ -197,6 +203,7 @@ def run(
     """
     with _one_line():
         _check_update(known, update_known, limit or seconds or stop)
+        which = _timelines(timelines)
         on_file = _known(known, update_known)
         plan = Plan(
             client=client,
@@ -218,11 +225,13 @@ def run(
         )
         plan.bounded()
         address(client)
+        plan = attrs.evolve(plan, release=release)
+        human.announce(plan, Console(), _destinations(known, report))
         plan = attrs.evolve(plan, interpreter=_interpreter(release))
-        result = _conduct(plan, report, release or client)
+        result = _explored(plan, report, release or client)
         if update_known and known is not None:
             _update(known, on_file, result)
-        human.show(result, Console())
+        _rendered(report, columns([result]), which)
     raise typer.Exit(int(result["verdict"] != "pass" and not update_known))
 
 
@@ -325,7 +334,7 @@ def plan(
     profile: Profile = "quick",
     scope: ScopeOption = [],  # noqa: B006
     bound: BoundOption = [],  # noqa: B006
-    bursts: Bursts = 0,
+    bursts: Bursts = None,
     jobs: Jobs = CORES,
     strategy: StrategyOption = "",
     reduce: Reduce = True,
@@ -378,33 +387,62 @@ def merge(
 @app.command()
 def matrix(
     versions: Annotated[list[str], typer.Argument(metavar="VERSION...", help="livekit releases.")],
+    client: Client = "livekit-agent",
     profile: Profile = "quick",
+    scope: ScopeOption = [],  # noqa: B006
+    known: KnownOption = None,
     report: ReportOption = Path("reports"),
     jobs: Jobs = CORES,
     limit: Limit = None,
 ) -> None:
     """Run releases side by side, each in an environment resolved as of its own date.
 
-    Writes one report for each release, in a folder named after it. What a release breaks is a
-    result and not a failure: exit code 0 if every release was covered, 1 otherwise.
+    Writes the report of all of them, one column each, and report.json of each in a folder named
+    after it. What a release breaks is a result and not a failure: exit code 0 if every release was
+    covered, 1 otherwise. One that cannot be driven keeps no other from its column.
     """
     with _one_line():
         folder = report or Path("reports")
-        plan = Plan(profile=profile, jobs=jobs, limit=int(_positive("--limit", limit)))
+        plan = Plan(
+            client=client,
+            profile=profile,
+            scopes=tuple(scope),
+            jobs=jobs,
+            limit=int(_positive("--limit", limit)),
+            known=_known(known, update=False),
+        )
         plan.bounded()
+        address(client)
         plans = {
-            version: attrs.evolve(plan, interpreter=_interpreter(version)) for version in versions
+            version: attrs.evolve(plan, release=version, interpreter=_interpreter(version))
+            for version in versions
         }
-        reports = {
-            version: _conduct(plan, folder / version, version) for version, plan in plans.items()
-        }
-        console = Console()
-        for version, result in reports.items():
-            console.rule(version)
-            human.show(result, console)
-        human.matrix(reports, console)
-    covered = [_only_violations(result) for result in reports.values()]
-    raise typer.Exit(int(not all(covered)))
+        human.announce(
+            attrs.evolve(plan, release=", ".join(plans)), Console(), _destinations(known, folder)
+        )
+        reports, refused = _each_explored(plans, folder)
+        _rendered(folder, columns(reports))
+        human.refused(refused, Console())
+    raise typer.Exit(int(bool(refused) or not all(map(_only_violations, reports))))
+
+
+@app.command("report")
+def report_again(
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="report.json of one run or several.")
+    ],
+    report: ReportOption = None,
+    timelines: TimelinesOption = "new",
+) -> None:
+    """Read reports again without running anything; several stand side by side, a column each.
+
+    Exit code 0, whatever the reports say; 2 if a file is no report.
+    """
+    with _one_line():
+        which = _timelines(timelines)
+        read = columns([read_report(path) for path in files])
+        with prepared(report) if report else nullcontext():
+            _rendered(report, read, which)
 
 
 @app.command("fixes")
@@ -425,7 +463,7 @@ def fixes_command(
         chosen = fixes.named(fixes.read(file), row)
         rows = []
         for fix in chosen:
-            with _progress(fix.name) as progress:
+            with progress_shown(fix.name, Console(stderr=True)) as progress:
                 rows.append(fixes.try_out(fix, _interpreter, jobs, progress))
             if not as_json:
                 Console(soft_wrap=True).print(Text("\n".join(fixes.lines(rows[-1]))))
@@ -451,8 +489,8 @@ def graph(
 ) -> None:
     """Enumerate a scope of the model and print it: its size, its covers, a picture, or the whole.
 
-    dot and mermaid draw one picture for each machine. promela is the input of SPIN, written from
-    the rules without enumerating anything.
+    dot, mermaid and svg draw one picture for each machine. promela is the input of SPIN, written
+    from the rules without enumerating anything.
     """
     with _one_line():
         machine = Machine(specification.scoped(scope, _bounds(bound), assume).bounds)
@@ -509,6 +547,35 @@ def properties(
     raise typer.Exit(int(not held))
 
 
+def _timelines(name: str) -> str:
+    if name not in human.TIMELINES:
+        expected = ", ".join(human.TIMELINES)
+        raise ValueError(f"unknown choice of timelines {name!r}; expected one of {expected}")
+    return name
+
+
+def _destinations(known: Path | None, report: Path | None) -> list[str]:
+    """Where known issues are read from, and where the report goes."""
+    lines = [("known     ", known), ("report    ", report)]
+    return [f"{name}{path}" for name, path in lines if path is not None]
+
+
+@app.command("doctor")
+def look(
+    release: Release = "",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Say what is installed, which seams the installed livekit has, and what will work.
+
+    Exit code 0: the agent can be driven through every scope; 1: it cannot, and what is missing is
+    marked with --.
+    """
+    with _one_line():
+        found = doctor.examine(_interpreter(release))
+    Console(soft_wrap=True).print(Text(json.dumps(found) if as_json else doctor.told(found)))
+    raise typer.Exit(int(not found["works"]))
+
+
 def _setup(run: Scenario) -> Setup:
     """What a worker drives to make a run."""
     return Setup(
@@ -563,12 +630,45 @@ def _only_violations(report: dict[str, Any]) -> bool:
     return all(reason.startswith("new violation") for reason in report["reasons"])
 
 
-def _conduct(plan: Plan, folder: Path | None, name: str) -> dict[str, Any]:
-    with prepared(folder) if folder else nullcontext(), _progress(name) as progress:
+def _explored(plan: Plan, folder: Path | None, name: str) -> dict[str, Any]:
+    """Conduct a plan; its report is in `folder` then, if one is given."""
+    errors = Console(stderr=True)
+    with prepared(folder) if folder else nullcontext(), progress_shown(name, errors) as progress:
         result = conduct(plan, progress)
     if folder is not None:
         write(folder, result)
     return result
+
+
+def _each_explored(
+    plans: dict[str, Plan], folder: Path
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """The reports of the releases that can be driven, and why the others cannot.
+
+    Raises:
+        WorkerRefused: none of them can.
+    """
+    reports: list[dict[str, Any]] = []
+    refused: dict[str, str] = {}
+    for version, plan in plans.items():
+        try:
+            reports.append(_explored(plan, folder / version, version))
+        except WorkerRefused as error:
+            refused[version] = str(error)
+    if not reports:
+        raise WorkerRefused("; ".join(f"{name}: {why}" for name, why in refused.items()))
+    return reports, refused
+
+
+def _rendered(folder: Path | None, reports: Columns, timelines: str = "new") -> None:
+    """Write what is made of reports, and print them: one whole, or several side by side."""
+    written = render(folder, reports) if folder is not None else []
+    console = Console()
+    if len(reports) == 1:
+        human.show(next(iter(reports.values())), console, timelines)
+    else:
+        human.matrix(reports, console)
+    human.written(written, console)
 
 
 def _interpreter(release: str) -> Interpreter:
@@ -581,36 +681,6 @@ def _interpreter(release: str) -> Interpreter:
         environment = build(release)
         archive = harness_archive(environment.python.parent)
     return Interpreter(python=str(environment.python), path=(str(archive),), isolated=True)
-
-
-class _Rate(ProgressColumn):
-    """Runs in a second."""
-
-    def render(self, task: Task) -> Text:
-        """The rate, once it is known."""
-        return Text(f"{task.speed:.0f}/s" if task.speed else "")
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Any]:
-    errors = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("runs made of those known so far"),
-        _Rate(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=errors,
-        transient=True,
-        disable=not errors.is_terminal,
-    )
-    with bar:
-        task = bar.add_task(name)
-        yield lambda scope, done, left: bar.update(
-            task, description=f"{name} {scope}", completed=done, total=done + left
-        )
 
 
 def _bounds(given: list[str]) -> dict[str, int]:

@@ -8,7 +8,8 @@ Laws:
 - A job in an executor holds the clock: the client is not at rest while one runs.
 - A call from a foreign thread outside such a job is an error, and so is a name look-up.
 - A client that never comes to rest raises `NeverAtRest` after a number of turns of the loop.
-- Wall clocks of the standard library agree with the loop while it runs.
+- Wall clocks of the standard library agree with the loop while it runs, for whoever imports them
+  or keeps them after this module was imported.
 """
 
 from __future__ import annotations
@@ -80,7 +81,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._turns = 0
         self._thread = threading.get_ident()
         self._resting: asyncio.Future[None] | None = None
-        self._deadlines: list[tuple[float, int, asyncio.TimerHandle]] = []
+        self._deadlines: list[tuple[float, int, asyncio.TimerHandle, str]] = []
         self._last_at: dict[float, float] = {}
         self._set = 0
         selector = _IdleSelector()
@@ -105,17 +106,27 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._last_at[when] = exact
         handle = super().call_at(exact, callback, *args, context=context)
         self._set += 1
-        heapq.heappush(self._deadlines, (exact, self._set, handle))
+        # its name alone: whoever keeps a callback keeps alive what it belongs to
+        name = getattr(callback, "__qualname__", type(callback).__qualname__)
+        heapq.heappush(self._deadlines, (exact, self._set, handle, name))
         return handle
 
     def next_deadline(self) -> float | None:
         """When the next timer is due, in seconds of the loop; None if there is none."""
         while self._deadlines:
-            when, _, handle = self._deadlines[0]
+            when, _, handle, _ = self._deadlines[0]
             if not handle.cancelled() and when > self._now + RESOLUTION:
                 return when
             heapq.heappop(self._deadlines)
         return None
+
+    def waiting(self) -> list[str]:
+        """Names of what the timers that are not due yet are to call, the next one first."""
+        return [
+            name
+            for when, _, handle, name in sorted(self._deadlines, key=lambda one: one[:2])
+            if not handle.cancelled() and when > self._now + RESOLUTION
+        ]
 
     async def settle(self) -> None:
         """Run until nothing is ready.
@@ -221,17 +232,38 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         raise NameLookup(f"look-up of {host!r}:{port!r} in virtual time")
 
 
+class _Clock:
+    """A clock of the standard library that agrees with the virtual loop that runs, if one does.
+
+    It takes the place of the real one for good: a client may keep the function itself, as a default
+    of a field for instance, and what it kept has to follow as well. An object, so that it is no
+    method of a class that keeps it.
+    """
+
+    loop: VirtualLoop | None = None
+    """The virtual loop that runs."""
+
+    def __init__(self, name: str, epoch: float) -> None:
+        self._real: Callable[[], float] = getattr(time, name)
+        self._epoch = epoch
+
+    def __call__(self) -> float:
+        """Seconds."""
+        loop = _Clock.loop
+        return self._real() if loop is None else self._epoch + loop.time()
+
+
+for _name, _epoch in (("time", EPOCH), ("monotonic", 0.0), ("perf_counter", 0.0)):
+    setattr(time, _name, _Clock(_name, _epoch))
+
+
 @contextmanager
 def _clocks_of(loop: VirtualLoop) -> Iterator[None]:
-    names = ("time", "monotonic", "perf_counter")
-    real = {name: getattr(time, name) for name in names}
-    time.time = lambda: EPOCH + loop.time()
-    time.monotonic = time.perf_counter = loop.time
+    before, _Clock.loop = _Clock.loop, loop
     try:
         yield
     finally:
-        for name, function in real.items():
-            setattr(time, name, function)
+        _Clock.loop = before
 
 
 class VirtualTime:

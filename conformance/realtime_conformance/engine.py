@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from realtime_conformance import listing
+from realtime_conformance.drawing import diagrams
 from realtime_conformance.explorer import Explorer
 from realtime_conformance.explorer import Progress as Told
 from realtime_conformance.findings import Found
@@ -128,8 +129,8 @@ def identity(plan: Plan, scopes: Sequence[Scope]) -> Json:
         "profile": plan.profile,
         "scopes": [scope.name for scope in scopes],
         "model": {scope.name: Machine(scope.bounds).digest for scope in scopes},
-        "strategy": [plan.how, plan.seed, plan.reduction, *plan.stop, *plan.sought],
-        "bursts": plan.bursts,
+        "strategy": [plan.strategy, plan.seed, plan.reduction, *plan.stop, *plan.sought],
+        "bursts": plan.preemptions,
         "files": [name for name in ("ledger", "unvisited") if getattr(plan, name) is not None],
         "version": own_version(),
     }
@@ -152,11 +153,12 @@ class _Explored:
             seconds=seconds,
             tail_runs=self.profile.tail_runs,
             tail_most=0 if scope.name in self.profile.thorough else self.profile.brief_runs,
+            every_way=self.profile.every_way,
             reduction=plan.reduction,
         )
         self.explorer = Explorer(
             Ledger(graph),
-            STRATEGIES[plan.how](subject),
+            STRATEGIES[plan.how(scope.name)](subject),
             Budget(plan.limit, seconds),
             plan.stops,
             plan.known,
@@ -185,6 +187,7 @@ class _Explored:
         shrunk = self._shrunk(found, pool)
         first, second = self._shown(shrunk, pool), self._shown(shrunk, pool)
         known = self.plan.known.get(found.fingerprint)
+        scenario = self.plan.run(shrunk.choices, self.scope.name).id(self.machine.digest)
         return {
             "check": found.check,
             "scope": self.scope.name,
@@ -195,11 +198,13 @@ class _Explored:
             "count": found.count,
             "text": first["fingerprints"].get(found.fingerprint, found.text),
             "known": known.reason if known else None,
-            "scenario": self.plan.run(shrunk.choices, self.scope.name).id(self.machine.digest),
+            "scenario": scenario,
+            "replay": self.plan.replay(scenario),
             "left_out": shrunk.left_out,
             "minimal": shrunk.minimal,
             "unstable": _unstable(found.fingerprint, first, second),
             "trace_digest": first["digest"],
+            "steps": first["steps"],
             "timeline": first["timeline"],
         }
 
@@ -218,8 +223,8 @@ class _Explored:
             return pool.show(shrunk.choices)
         except WorkerLost as error:
             self.lost.append(self._loss({"choices": list(shrunk.choices), "how": error.how}))
-            timeline = f"the worker {error.how}"
-            return {"digest": "", "timeline": timeline, "trace": "", "fingerprints": {}}
+            shown = {"digest": "", "steps": [], "trace": "", "fingerprints": {}}
+            return {**shown, "timeline": f"the worker {error.how}"}
 
     def _loss(self, loss: Json) -> Json:
         """A run that a worker was lost to, by its id."""
@@ -249,6 +254,7 @@ class _Explored:
             "bounds": dict(self.scope.bounds),
             "below_profile": below(self.profile, self.scope),
             "model": self.machine.digest,
+            "strategy": explorer.strategy.name,
             "promises": explorer.strategy.promises,
             "scenarios": explorer.runs,
             "frontier_left": explorer.left,
@@ -256,6 +262,7 @@ class _Explored:
             "cut_short": explorer.cut_short,
             **explorer.ledger.summary(),
             "unvisited_nodes": listing.some_unvisited(explorer.ledger),
+            "diagrams": diagrams(explorer.ledger),
         }
 
 

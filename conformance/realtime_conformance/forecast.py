@@ -11,6 +11,8 @@ Laws:
 - Between the two the runs of `exhaust` are estimated by a few probes, runs whose steps are drawn
   (Knuth, "Estimating the efficiency of backtrack programs", 1975): right on average, and often too
   small in a single plan, since few probes seldom meet what is large and rare.
+- `paths` begins at least one run with each interruption that the measured run met, and makes no
+  more than there are paths.
 - `ticks` has no upper bound. At least it disturbs the measured run, as often as that has turns.
 - A rate is measured by a handful of runs, or it is unknown.
 """
@@ -88,16 +90,17 @@ def forecasts(plan: Plan, scope: Scope, measured: Measured | None) -> list[Forec
     points = measured.interruptions if measured else 0
     least = fewest(graph, relation_of(graph.machine, plan.reduction))
     likely = max(measured.probed, least) if measured else None
-    if likely and not plan.bursts:
+    if likely and not plan.preemptions:
         likely = min(likely, known[graph.machine.initial])
     # bursts are no part of the graph, so there is no telling how many runs they add
     paths, cover = None, None
-    if not plan.bursts:
+    if not plan.preemptions:
         paths = known[graph.machine.initial]
         cover = most_of_cover(graph, known, PROFILES[plan.profile].tail_runs)
     drawn = plan.limit or DRAWS
     return [
         Forecast(scope.name, "cover", 1 + points, cover),
+        Forecast(scope.name, "paths", 1 + points, paths),
         Forecast(scope.name, "exhaust", least, paths, likely),
         Forecast(scope.name, "ticks", 1 + (measured.disturbances if measured else 0), None),
         Forecast(scope.name, "random", drawn, drawn),
@@ -262,7 +265,7 @@ def told(plan: Plan, scopes: Sequence[Scope], measured: Sequence[Measured | None
     yield f"{'scope':<14} {'strategy':<12} {'runs':<44} {'takes':<30}"
     for scope, rate in zip(scopes, measured, strict=True):
         for row in forecasts(plan, scope, rate):
-            mark = "*" if row.strategy == plan.how else " "
+            mark = "*" if row.strategy == plan.how(row.scope) else " "
             runs = _range(f"{row.least:,}", None if row.most is None else f"{row.most:,}")
             if row.likely is not None:
                 runs = f"{runs}, about {row.likely:,}"

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import attrs
 
+from realtime_conformance.accounts import Account, Moment
 from realtime_protocol.machine import Machine, Step
 from realtime_protocol.rule import Rule
 from realtime_protocol.state import State
@@ -85,6 +86,10 @@ class History:
     fresh_tried: bool = False
     """The run came as far as its fresh turn."""
     fresh_done: bool = False
+    tells: tuple[str, ...] = ()
+    """The calls by which the client tells of itself."""
+    accounts: list[Account] = attrs.field(factory=list)
+    """What the client said of itself and what the server held, at the moments of rest."""
     stopped: bool = False
     """The run ended early: an act that no rule explains, or a hang."""
 
@@ -98,6 +103,14 @@ class History:
     def answer(self, position: int) -> Entry | None:
         """The server's step that read the message at `position`."""
         return next((e for e in self.entries[position:] if e.answers == position), None)
+
+    def account(self, *moments: Moment) -> Iterator[Account]:
+        """The accounts that were taken at some moments, in their order."""
+        return (account for account in self.accounts if account.moment in moments)
+
+    def last(self, account: Account) -> Entry:
+        """The step behind which an account was taken."""
+        return self.entries[account.position - 1]
 
     def disturbance(self, position: int) -> str:
         """Id of the newest interruption or deadline before `position`; empty if there was none."""

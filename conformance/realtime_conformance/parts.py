@@ -300,7 +300,7 @@ $HOLD
             begins = self.played == 0 and self.captured > 0
             self.played = min(self.captured, self.played + samples)
             if begins and hasattr(self, "on_playback_started"):
-                self.on_playback_started(created_at=asyncio.get_running_loop().time())
+                self.on_playback_started(created_at=time.time())
         await asyncio.sleep(samples / 24_000)
         await rest(ticks)
 

@@ -22,11 +22,13 @@ MOST_BURSTS = 3
 class Plan:
     """What to run.
 
-    `strategy` is that of the profile if it is empty. `limit` is the budget of each scope in runs
-    and `seconds` that of all of them together; 0 for none. `sought` are beginnings of fingerprints:
-    the run ends at the first violation that has one, and no other finding is reported. `state`,
-    `ledger` and `unvisited` are files: what an unfinished run goes on from, what was covered, and
-    what was not.
+    `strategy` is that of the profile if it is empty, and so are `bursts` if they are None. `limit`
+    is the budget of each scope in runs and `seconds` that of all of them together; 0 for none.
+    `sought` are beginnings of fingerprints: the run ends at the first violation that has one, and
+    no other finding is reported.
+    `state`, `ledger` and `unvisited` are files: what an unfinished run goes on from, what was
+    covered, and what was not. `release` is the livekit release that `interpreter` was made for;
+    empty for what is installed beside this.
     """
 
     client: str = "livekit-agent"
@@ -34,7 +36,7 @@ class Plan:
     scopes: tuple[str, ...] = ()
     """Names of scopes; empty for all of the profile."""
     changes: Mapping[str, int] = attrs.field(factory=dict)
-    bursts: int = 0
+    bursts: int | None = None
     jobs: int = 1
     strategy: str = ""
     limit: int = 0
@@ -45,6 +47,7 @@ class Plan:
     reduction: Reduction = "on"
     known: Mapping[str, baseline.KnownIssue] = attrs.field(factory=dict)
     interpreter: Interpreter = attrs.field(factory=Interpreter)
+    release: str = ""
     state: Path | None = None
     ledger: Path | None = None
     unvisited: Path | None = None
@@ -59,19 +62,23 @@ class Plan:
         if self.profile not in PROFILES:
             expected = ", ".join(PROFILES)
             raise ValueError(f"unknown profile {self.profile!r}; expected one of {expected}")
-        check_name(self.how)
+        check_name(self.strategy or PROFILES[self.profile].cover)
         stops(self.stop)
-        if not 0 <= self.bursts <= MOST_BURSTS:
+        if not 0 <= self.preemptions <= MOST_BURSTS:
             raise ValueError(f"bursts must be from 0 to {MOST_BURSTS}, got {self.bursts}")
         if self.jobs < 1:
             raise ValueError(f"jobs must be at least 1, got {self.jobs}")
         names = self.scopes or PROFILES[self.profile].scopes
         return [scope_of(self.profile, name, self.changes) for name in names]
 
+    def how(self, scope: str) -> str:
+        """The name of the strategy for a scope."""
+        return self.strategy or PROFILES[self.profile].cover_of(scope)
+
     @property
-    def how(self) -> str:
-        """The name of the strategy."""
-        return self.strategy or PROFILES[self.profile].cover
+    def preemptions(self) -> int:
+        """How many server events of a run may come right behind another."""
+        return PROFILES[self.profile].bursts if self.bursts is None else self.bursts
 
     @property
     def stops(self) -> tuple[Stop, ...]:
@@ -89,10 +96,15 @@ class Plan:
             profile=self.profile,
             scope=scope.name,
             changes=dict(self.changes),
-            bursts=self.bursts,
+            bursts=self.preemptions,
         )
 
     def run(self, choices: tuple[int, ...], scope: str) -> Scenario:
         """The run of a scope with these choices."""
         changes = tuple(sorted(self.changes.items()))
-        return Scenario(self.client, self.profile, scope, changes, self.bursts, choices)
+        return Scenario(self.client, self.profile, scope, changes, self.preemptions, choices)
+
+    def replay(self, scenario: str) -> str:
+        """The command that makes the run with this id again, beside the same release."""
+        release = f" --release {self.release}" if self.release else ""
+        return f"realtime-conformance replay {scenario}{release}"

@@ -4,6 +4,8 @@ Laws:
 - But for `seconds` it depends on the client, the profile, the bounds and the strategy alone.
 - A run fails if something new is violated, something known is gone, a check never spoke, a worker
   was lost, or the coverage that was promised was not reached; every reason is said.
+- A check of what a client says of itself asks nothing of one that says nothing: it is exempt, and
+  the report says so.
 """
 
 from __future__ import annotations
@@ -19,6 +21,9 @@ from realtime_conformance.plan import Plan
 
 Json = dict[str, Any]
 
+FORMAT = 1
+"""Shape of a report; one of another shape is not read."""
+
 
 def report_of(plan: Plan, parts: Sequence[Json], seconds: float) -> Json:
     """The report on all scopes of a plan, each as its exploration left it."""
@@ -29,15 +34,29 @@ def report_of(plan: Plan, parts: Sequence[Json], seconds: float) -> Json:
     scopes = [part["summary"] for part in parts]
     hello = parts[0]["hello"]
     report: Json = {
+        "format": FORMAT,
         "tool": {"name": "realtime-conformance", "version": own_version()},
-        "client": {"name": plan.client, "python": hello["python"], "packages": hello["packages"]},
+        "client": {
+            "name": plan.client,
+            "release": plan.release,
+            "python": hello["python"],
+            "packages": hello["packages"],
+            "tells": hello["tells"],
+        },
         "profile": plan.profile,
         "whole_profile": not plan.scopes,
-        "bursts": plan.bursts,
-        "strategy": {"name": plan.how, "seed": plan.seed, "reduction": plan.reduction},
+        "bursts": plan.preemptions,
+        "strategy": {
+            "name": ", ".join(dict.fromkeys(scope["strategy"] for scope in scopes)),
+            "seed": plan.seed,
+            "reduction": plan.reduction,
+        },
         "scopes": scopes,
         "scenarios": sum(scope["scenarios"] for scope in scopes),
-        "checks": [_check(check, premises[check.id], findings) for check in CHECKS],
+        "checks": [
+            _check(check, premises[check.id], findings, exempt=check.exempts(hello["tells"]))
+            for check in CHECKS
+        ],
         "gone": [
             {"fingerprint": issue.fingerprint, "reason": issue.reason}
             for issue in baseline.gone(
@@ -81,20 +100,22 @@ def findings_of(report: Json) -> list[Json]:
     return [finding for check in report["checks"] for finding in check["findings"]]
 
 
-def _check(check: Check, premises: int, findings: Sequence[Json]) -> Json:
+def _check(check: Check, premises: int, findings: Sequence[Json], *, exempt: bool) -> Json:
     own = [finding for finding in findings if finding["check"] == check.id]
     counts = {
         verdict: sum(finding["count"] for finding in own if finding["verdict"] == verdict)
         for verdict in ("violation", "advisory")
     }
-    verdict = next((name for name, count in counts.items() if count), "pass")
+    spoke = next((name for name, count in counts.items() if count), "pass")
+    silent = "exempt" if exempt else "vacuous"
     shortest = min(own, key=lambda finding: len(finding["timeline"]), default=None)
     return {
         "id": check.id,
         "about": check.about,
         "premise": check.premise,
         "source": check.source,
-        "verdict": verdict if premises else "vacuous",
+        "verdict": spoke if premises else silent,
+        "needs": list(check.needs),
         "premises": premises,
         "violations": counts["violation"],
         "advisories": counts["advisory"],
@@ -107,7 +128,7 @@ def _reasons(report: Json) -> list[str]:
     # what was drawn by chance says nothing of what it did not come upon
     whole = all(scope["promises"] for scope in report["scopes"])
     reasons = [
-        f"new violation: {finding['fingerprint']} (replay {finding['scenario']})"
+        f"new violation: {finding['fingerprint']} ({finding['replay']})"
         for finding in findings_of(report)
         if finding["verdict"] == "violation" and finding["known"] is None
     ]

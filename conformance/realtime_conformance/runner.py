@@ -11,11 +11,13 @@ Laws:
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import attrs
 
+from realtime_conformance.accounts import Account, Moment, tells, words_of
 from realtime_conformance.clients.interface import Client, MissingSeam, Seams, needs
 from realtime_conformance.clock import (
     Deadlock,
@@ -322,6 +324,8 @@ class _Run:
         self.stage = Stage(delta, lambda error: witness.add("raised", error))
         self.witness = witness
         self.unread: list[int] = []
+        self.foreign: set[asyncio.Task[Any]] = set()
+        """Tasks that were there before the client."""
         self.opened = 0.0
         """When the newest socket was opened, in seconds."""
         loop.set_exception_handler(witness.loop_exception)
@@ -342,8 +346,10 @@ class _Run:
             MissingSeam: it lacks a call that the scope needs.
         """
         stage = self.stage
+        self.foreign = asyncio.all_tasks()
         line = MemorySession(stage.accepted, stage.received, stage.hung_up, stage.knocked)
         stage.enter(line, setting_of(self.machine.bounds), self.bench.make_client)
+        self.history.tells = tells(stage.client)
         self._check_calls()
         stage.start()
         await self.loop.settle()
@@ -370,10 +376,16 @@ class _Run:
 
     async def finish(self) -> None:
         """Take a fresh turn, unless the run ended early or the session is over, and close it."""
+        if not self.history.stopped and self._is_done():
+            self._give_account("main")
         if not self.history.stopped and not self._is_over():
             await self._fresh_turn()
+        if not self.history.stopped and self.history.fresh_done:
+            self._give_account("fresh")
         if not self.history.hang:
             await self._close()
+        if not (self.history.stopped or self.history.hang):
+            self._give_account("closed", self._left())
 
     def outcome(self) -> Outcome:
         """What was offered and what happened so far."""
@@ -499,6 +511,9 @@ class _Run:
     def _lose(self, rule: Rule) -> None:
         """What the end of a socket takes with it is never read."""
         if rule.clears:
+            position = len(self.history.entries)
+            held = self.server.conversation(self.state)
+            self.history.accounts.append(Account("lost", position, held))
             self.unread.clear()
             self.server.inbox.clear()
 
@@ -578,6 +593,36 @@ class _Run:
         )
         self.history.entries.append(entry)
         return entry
+
+    # what the client says of itself
+
+    def _is_done(self) -> bool:
+        """Whether the client is at rest, and nothing goes on by itself."""
+        return self.at_rest and not calm_among(self.machine, self.options())
+
+    def _give_account(self, moment: Moment, left: tuple[str, ...] = ()) -> None:
+        """Take down what the client says of itself, and what the server holds."""
+        self.history.accounts.append(
+            Account(
+                moment,
+                len(self.history.entries),
+                self.server.conversation(self.state),
+                self.server.said(self.state),
+                left=left,
+                **self.stage.ask(words_of),
+            )
+        )
+
+    def _left(self) -> tuple[str, ...]:
+        """What of the client runs on, by kind and name."""
+        harness = {*self.foreign, asyncio.current_task()}
+        tasks = (task for task in asyncio.all_tasks() if task not in harness)
+        socket = self.stage.line.socket
+        return (
+            *sorted(f"task {task.get_coro().__qualname__}" for task in tasks),  # type: ignore[union-attr]
+            *sorted(f"timer {name}" for name in self.loop.waiting()),
+            *(["socket"] if socket is not None and not socket.closed else []),
+        )
 
     # the fresh turn and the end
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 
+from realtime_conformance.accounts import CALL, MESSAGE, Item, Utterance
 from realtime_conformance.sound import encoded
 from realtime_protocol.acceptance import arrange
 from realtime_protocol.adoption import Adoption
@@ -46,6 +47,7 @@ from realtime_protocol.wire import (
 WORDS = ("Certainly", " here", " is", " what", " you", " asked", " for", " today")
 ARGUMENTS = '{"city": "London"}'
 """The arguments of a call; they are cut into as many pieces as the bounds say."""
+TRANSCRIBED = "conversation.item.input_audio_transcription.completed"
 NAMED = {
     "invalid_tool_call_id": "item.call_id",
     "item_create_duplicate_item_id": "item.id",
@@ -71,6 +73,10 @@ class ReferenceServer:
     """Metadata of the requests that were accepted: `requested`, or `aside` of the conversation."""
     _promised: str = ""
     """The id of a response that an error has named before it was created."""
+    _cut: set[str] = attrs.field(factory=set)
+    """Ids of the items of which the client truncated the sound, and with it the words."""
+    _understood: set[str] = attrs.field(factory=set)
+    """Ids of the spoken items of which the client was told every word."""
 
     def spell(self, rule: Rule, before: State, after: State, now: float) -> str | None:
         """The wire form of a step of the server, or of the user's speech; None if it has none.
@@ -80,6 +86,7 @@ class ReferenceServer:
         message = self.inbox.popleft() if rule.reads else None
         self._remember(rule, message)
         arrange(self.machine, self.names, rule, message, after)
+        self._take_note(rule)
         moment = Moment(self.machine, rule, before, after)
         said = template(moment)
         if said is None:
@@ -114,6 +121,70 @@ class ReferenceServer:
             aside = at(message or {}, "response.conversation") == "none"
             metadata = at(message or {}, "response.metadata")
             self._asked["aside" if aside else "requested"].append(metadata)
+
+    def _take_note(self, rule: Rule) -> None:
+        """Keep what a step does to the words of an item."""
+        if rule.event == "conversation.item.truncated":
+            self._cut.add(self.names.ids["item", rule.at["m"]])
+        elif rule.event == TRANSCRIBED:
+            spoken = self.machine.bounds["OUTS"] + rule.at["u"]
+            self._understood.add(self.names.ids["item", spoken])
+
+    def conversation(self, state: State) -> tuple[Item, ...]:
+        """The items that the server holds, in its order; none while there is no session."""
+        machine = self.machine
+        connection = machine.member("connection", machine.value(state, "connection"))
+        if connection not in ("ready", "expiring"):
+            return ()
+        names = self.names
+        return tuple(self._item(state, m) for m in names.order if m not in names.deleted)
+
+    def _item(self, state: State, m: int) -> Item:
+        """The item in slot `m`; below 0 is one that no rule speaks of any more."""
+        name, created = self.names.ids["item", m], self.names.created.get(m)
+        if created is not None:
+            return item_of(name, created["item"])
+        bounds = self.machine.bounds
+        if m < 0 or m >= bounds["OUTS"] + bounds["USERS"]:
+            return Item(name, MESSAGE, "user" if m < 0 else "system")
+        if m >= bounds["OUTS"]:
+            known = name in self._understood
+            return Item(name, MESSAGE, "user", self.transcript(m) if known else None)
+        return self._output(state, m, name)
+
+    def transcript(self, m: int) -> str:
+        """What the user said in the spoken item in slot `m`."""
+        return self.names.text(m, 0) or WORDS[0]
+
+    def _output(self, state: State, m: int, name: str) -> Item:
+        kind = self.machine.member(f"kind[{m}]", self.machine.value(state, f"kind[{m}]"))
+        if kind in ("call", "mcp"):
+            call, whole = self.names.ids.get(("call", m), ""), f"whole[{m}]"
+            said = f"{self.names.called.get(m, '')}({self.names.text(m, 0)})"
+            # of a call that was cut nobody knows what it was to be
+            known = said if self.machine.value(state, whole) else None
+            return Item(name, CALL if kind == "call" else "mcp_call", text=known, call=call)
+        known = None if name in self._cut else self._words(state, m)
+        return Item(name, MESSAGE, "assistant", known)
+
+    def _words(self, state: State, m: int) -> str:
+        parts = self.machine.value(state, f"part[{m}]")
+        return "".join(self.names.text(m, part) for part in range(parts))
+
+    def said(self, state: State) -> tuple[Utterance, ...]:
+        """The messages of all replies so far, on whatever connection."""
+        ids = self.names.ids
+        return tuple(
+            Utterance(m, ids["item", m], self._words(state, m))
+            for m in range(self.machine.bounds["OUTS"])
+            if ("item", m) in ids and self._is_said(state, m)
+        )
+
+    def _is_said(self, state: State, m: int) -> bool:
+        """Whether words of an item are for the user: those beside the conversation are not."""
+        machine = self.machine
+        aside = machine.value(state, f"oob[{m // machine.bounds['OUTPUTS']}]")
+        return not aside and machine.value(state, f"part[{m}]") > 0
 
     def promised(self) -> str:
         """The id of the response of the default conversation that is to be created next."""
@@ -197,7 +268,7 @@ class _Filler:
         if not part.whole:
             said[key] = (*said.get(key, ()), WORDS[len(said.get(key, ())) % len(WORDS)])
             return said[key][-1]
-        return self.server.names.text(*key) or WORDS[0]
+        return self.server.transcript(part.item)
 
     def before(self, part: Before) -> str | None:
         return self.server.names.before(part.item)[0]
@@ -274,6 +345,18 @@ _FILLS: Mapping[type, Callable[[_Filler, Any], Any]] = {
     Maybe: _Filler.maybe,
     Wrong: _Filler.wrong,
 }
+
+
+def item_of(name: str, wire: Wire) -> Item:
+    """An item as a client created it, under the id that it has."""
+    kind, call = str(wire.get("type")), str(wire.get("call_id") or "")
+    if kind == CALL:
+        return Item(name, kind, text=f"{wire.get('name')}({wire.get('arguments')})", call=call)
+    if kind != MESSAGE:
+        return Item(name, kind, text=str(wire.get("output")), call=call)
+    parts = [part.get("text", part.get("transcript")) for part in wire.get("content") or ()]
+    said = None if None in parts else "".join(map(str, parts))
+    return Item(name, kind, str(wire.get("role")), said)
 
 
 def piece_of(text: str, number: int, count: int) -> str:

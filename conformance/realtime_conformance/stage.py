@@ -44,6 +44,10 @@ class Socket(Protocol):
     def hang_up(self, code: int) -> None:
         """Close the connection behind what is on its way."""
 
+    @property
+    def closed(self) -> bool:
+        """Whether either side has closed it."""
+
     def drop(self) -> None:
         """Break the connection; what is on its way is lost."""
 
@@ -141,6 +145,14 @@ class Stage:
         if self._closing is None:
             self._closing = asyncio.get_running_loop().create_task(self.client.close())
         return self._closing
+
+    def ask(self, question: Callable[[Client], dict[str, Any]]) -> dict[str, Any]:
+        """What the client says of itself; nothing where it fails to, which is evidence."""
+        try:
+            return question(self.client)
+        except Exception as error:
+            self._raised(error)
+            return {}
 
     # acts
 

@@ -19,7 +19,7 @@ import attrs
 UNIT_MS = 100
 """Milliseconds of audio in one unit of playout."""
 
-Cover = Literal["cover", "exhaust"]
+Cover = Literal["cover", "paths", "exhaust"]
 
 
 @attrs.frozen(kw_only=True)
@@ -38,6 +38,8 @@ class Profile:
     `cover`: every step at every node by at least one way in, and the tail after each interruption
     point: every step at every node of it where the scope is `thorough`, and a few ways through it
     elsewhere.
+    `paths`: every path of what nobody disturbs, each disturbance at every node of it, and the cover
+    of what follows.
     `exhaust`: every path.
     """
 
@@ -51,8 +53,18 @@ class Profile:
     """Runs for one tail of any other scope, at most."""
     thorough: frozenset[str] = frozenset()
     """Names of the scopes whose tails are gone step by step."""
+    every_path: frozenset[str] = frozenset()
+    """Names of the scopes that are covered by `paths`."""
+    every_way: bool = False
+    """Whether a disturbance is tried by every way into its node."""
+    bursts: int = 0
+    """How many server events of a run may come right behind another."""
     least: Mapping[str, Mapping[str, int]] = attrs.field(factory=dict)
     """Smallest bounds of a scope that may go by the name of this profile."""
+
+    def cover_of(self, scope: str) -> Cover:
+        """How far a scope is covered."""
+        return "paths" if scope in self.every_path else self.cover
 
 
 NOTHING_BUT_AUDIO: Mapping[str, int] = {
@@ -518,8 +530,14 @@ QUICK = Profile(
 
 STANDARD = Profile(
     name="standard",
-    about="every path with every interruption at every node",
-    cover="exhaust",
+    about="every path of a reply, disturbed at every node of it; elsewhere every disturbance at "
+    "every node by every way in; and one burst on a cover",
+    cover="cover",
+    tail_runs=16,
+    thorough=frozenset(LEAST),
+    every_path=frozenset(LEAST),
+    every_way=True,
+    bursts=1,
     least=LEAST,
     scopes=SCOPES,
 )
@@ -539,6 +557,7 @@ FULL = Profile(
     name="full",
     about="every path, with more disturbances, turns and sockets",
     cover="exhaust",
+    bursts=1,
     least=LEAST,
     scopes={name: rebounded(scope, WIDER.get(name, {})) for name, scope in SCOPES.items()},
 )

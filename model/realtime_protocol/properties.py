@@ -948,11 +948,12 @@ ALWAYS: tuple[Property, ...] = (
         id="cancel-once",
         kind="precondition",
         of="client",
-        about="A cancel is sent once for a reply, while there is something to cancel.",
+        about="A cancel is sent once for a response, while there is something to cancel.",
         source="SDK response_cancel_event.py; facts 4",
         rules=("client.response.cancel*",),
-        holds="cancelling == 0"
-        " and (requested > 0 or any(response[q] == active for q in RESPONSES))",
+        holds="(requested > 0 or any(response[q] == active for q in RESPONSES))"
+        " and all(response[q] != active or oob[q] == 1 or argument > 0 or cancelling[q] == 0"
+        " for q in RESPONSES)",
     ),
     # -- the conversation
     Property(

@@ -18,7 +18,7 @@ from doubles.records import Message, Reply
 from realtime_conformance.clients.interface import Seams
 
 UNHEARD = "(no transcript)"
-"""What stands for speech of which the client has no transcript."""
+"""What stands for speech of which the client has no transcript when it is put back."""
 
 
 @attrs.define(eq=False)
@@ -29,6 +29,8 @@ class Entry:
     """As the client would create it, but for what is said."""
     text: str = ""
     listed: bool = False
+    cut: bool = False
+    """It was cut short, and what it says is what was heard; a call that was cut is no call."""
 
     @property
     def id(self) -> str:
@@ -41,7 +43,7 @@ class Entry:
         if self.item["type"] != "message":
             return self.item
         kind = "output_text" if self.item["role"] == "assistant" else "input_text"
-        return {**self.item, "content": [{"type": kind, "text": self.text or UNHEARD}]}
+        return {**self.item, "content": [{"type": kind, "text": self.text}]}
 
 
 def entry_of(item: Wire) -> Entry:
@@ -70,14 +72,13 @@ class Conversation(Link):
 
     def on_conversation_item_added(self, event: Wire) -> None:
         """An item is in the conversation, behind another."""
-        known = self.entry(event["item"]["id"])
-        if known is not None:
-            known.listed = True
-            return
-        ids = [entry.id for entry in self.entries]
+        entry = self.entry(event["item"]["id"]) or entry_of(event["item"])
+        entry.listed = True
+        self.drop(entry.id)
+        ids = [other.id for other in self.entries]
         before = event["previous_item_id"]
         place = ids.index(before) + 1 if before in ids else len(ids)
-        self.entries.insert(place, entry_of(event["item"]))
+        self.entries.insert(place, entry)
 
     def on_conversation_item_deleted(self, event: Wire) -> None:
         """An item is gone."""
@@ -125,6 +126,7 @@ class Conversation(Link):
         entry = self.entry(message.item)
         if entry is not None:
             entry.text = entry.text[: len(entry.text) * end_ms // max(message.delivered_ms, 1)]
+            entry.cut = True
         body: dict[str, Any] = {"content_index": 0, "audio_end_ms": end_ms}
         self.send("conversation.item.truncate", item_id=message.item, **body)
 
@@ -145,5 +147,14 @@ class Conversation(Link):
 
     def replay(self) -> None:
         """Put every item back, oldest first."""
-        for entry in self.entries:
+        for entry in self.put_back():
             self.put(entry)
+
+    def put_back(self) -> list[Entry]:
+        """What is to be put back; a call that was cut is forgotten."""
+        calls = [e for e in self.entries if e.cut and e.item["type"] == "function_call"]
+        self.entries = [entry for entry in self.entries if entry not in calls]
+        for entry in self.entries:
+            if entry.item["type"] == "message":
+                entry.text = entry.text or UNHEARD
+        return self.entries

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import attrs
 
-from doubles import faulty, faulty_sessions
+from doubles import faulty, faulty_sessions, faulty_telling
 from doubles.reference import ReferenceClient
 from realtime_conformance.checks.interface import Verdict
 
@@ -35,6 +35,100 @@ def _named(*faults: Fault) -> dict[str, Fault]:
 
 
 FAULTS = _named(
+    Fault(
+        "keeps-deleted",
+        faulty_telling.KeepsDeleted,
+        "mirror-agrees",
+        "violation",
+        "what it changes next it changes in a conversation that is not there",
+    ),
+    Fault(
+        "keeps-places",
+        faulty_telling.KeepsPlaces,
+        "context-agrees",
+        "violation",
+        "the app reads another order of the conversation than the model",
+        scope="updates",
+    ),
+    Fault(
+        "tells-unheard",
+        faulty_telling.TellsUnheard,
+        "unheard-not-said",
+        "violation",
+        "the app takes for said what nobody heard",
+    ),
+    Fault(
+        "corrects-playing",
+        faulty_sessions.CorrectsPlaying,
+        "unheard-not-said",
+        "violation",
+        "the model believes that the user heard the second message",
+        scope="two-items",
+        plain=True,
+    ),
+    Fault(
+        "forgets-cut",
+        faulty_telling.ForgetsCut,
+        "heard-is-said",
+        "violation",
+        "the user has heard a part of it",
+        plain=True,
+    ),
+    Fault(
+        "forgets-user",
+        faulty_telling.ForgetsUser,
+        "reconnection-keeps",
+        "violation",
+        "the model does not know any more what was asked",
+        scope="reconnection",
+        bounds={"TRANSCRIPTION": 1, "ASR": 1},
+    ),
+    Fault(
+        "owes-withdrawn",
+        faulty_telling.OwesWithdrawn,
+        "promises-kept",
+        "violation",
+        "whoever waits for the reply waits for ever",
+    ),
+    Fault(
+        "stays-speaking",
+        faulty_telling.StaysSpeaking,
+        "states-rest",
+        "violation",
+        "the app shows an agent that speaks, and nobody hears it",
+        plain=True,
+    ),
+    Fault(
+        "leaves-task",
+        faulty_telling.LeavesTask,
+        "closing-ends-all",
+        "violation",
+        "every session leaves something behind",
+        plain=True,
+    ),
+    Fault(
+        "alarms-at-cancel",
+        faulty_telling.AlarmsAtCancel,
+        "no-false-alarm",
+        "violation",
+        "a reply that was interrupted did not fail",
+    ),
+    Fault(
+        "conceals-errors",
+        faulty_telling.ConcealsErrors,
+        "fault-is-told",
+        "violation",
+        "the app never learns why a reply did not come",
+        scope="text-reply",
+    ),
+    Fault(
+        "reconnects-for-ever",
+        faulty_sessions.ReconnectsForEver,
+        "fatal-ends",
+        "violation",
+        "the server has said that no session is to be had",
+        scope="reconnection",
+    ),
     Fault(
         "truncates-unheard",
         faulty.TruncatesUnheard,
@@ -479,6 +573,22 @@ FAULTS = _named(
         "violation",
         "the user hears what was interrupted before it began",
     ),
+    Fault(
+        "commits-cleared",
+        faulty_sessions.CommitsCleared,
+        "no-rejected-event",
+        "violation",
+        "what was cleared cannot be committed",
+        scope="manual-turn",
+    ),
+    Fault(
+        "asks-while-active",
+        faulty_sessions.AsksWhileActive,
+        "no-rejected-event",
+        "violation",
+        "one response at a time writes to the conversation",
+        scope="race",
+    ),
 )
 
 UNSEEN = _named(
@@ -511,14 +621,6 @@ UNSEEN = _named(
         "once is enough",
     ),
     Fault(
-        "corrects-playing",
-        faulty_sessions.CorrectsPlaying,
-        "permitted-message",
-        "violation",
-        "the model believes that the user heard the second message",
-        scope="two-items",
-    ),
-    Fault(
         "runs-interrupted",
         faulty_sessions.RunsInterrupted,
         "permitted-message",
@@ -543,22 +645,6 @@ UNSEEN = _named(
         scope="vad-keeps-on",
     ),
     Fault(
-        "commits-cleared",
-        faulty_sessions.CommitsCleared,
-        "no-rejected-event",
-        "violation",
-        "what was cleared cannot be committed",
-        scope="manual-turn",
-    ),
-    Fault(
-        "asks-while-active",
-        faulty_sessions.AsksWhileActive,
-        "no-rejected-event",
-        "violation",
-        "one response at a time writes to the conversation",
-        scope="race",
-    ),
-    Fault(
         "plays-after-close",
         faulty_sessions.PlaysAfterClose,
         "permitted-message",
@@ -580,14 +666,6 @@ UNSEEN = _named(
         "permitted-message",
         "violation",
         "the model reads the conversation in the wrong order",
-        scope="reconnection",
-    ),
-    Fault(
-        "reconnects-for-ever",
-        faulty_sessions.ReconnectsForEver,
-        "permitted-message",
-        "violation",
-        "the server has said that no session is to be had",
         scope="reconnection",
     ),
     Fault(

@@ -81,8 +81,10 @@ class Link:
         self.socket, self.outgoing = socket, asyncio.Queue()
         writing = asyncio.create_task(self.write(socket, self.outgoing))
         self.connected()
-        await self.read(socket)
-        writing.cancel()
+        try:
+            await self.read(socket)
+        finally:
+            writing.cancel()
         self.disconnected()
 
     def connected(self) -> None:

@@ -110,7 +110,9 @@ class Playout(Conversation):
         if not reply.interrupted:
             return
         for message in reply.messages.values():
-            if message.listed and not message.playing and not message.settled:
+            # once the session is over it is for the client's own memory alone
+            known = message.listed or self.over
+            if known and not message.playing and not message.settled:
                 message.settled = True
                 self.correct(reply, message)
 

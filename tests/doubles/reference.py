@@ -1,7 +1,7 @@
 """Small correct clients, written from the protocol and `clients/interface.py` alone.
 
 Each concern has a module of its own, and each builds on the one before: the line, the
-conversation, playout, replies, tools, and here the session and the turns.
+conversation, playout, replies, tools, what it says of itself, and here the session and the turns.
 
 Laws:
 - What the app changes is kept, so that a session that is begun anew is as the one before.
@@ -15,7 +15,7 @@ from typing import Any
 
 from doubles.conversation import Entry
 from doubles.link import Wire
-from doubles.tools import Tools
+from doubles.telling import Telling
 from realtime_conformance.clients.interface import FUNCTION, Seams
 from realtime_conformance.speaker import SAMPLE_RATE
 
@@ -33,7 +33,7 @@ TOOL: Wire = {
 }
 
 
-class ReferenceClient(Tools):
+class ReferenceClient(Telling):
     """A voice client that does what the protocol asks, and no more."""
 
     def __init__(self, seams: Seams) -> None:
@@ -95,16 +95,17 @@ class ReferenceClient(Tools):
 
     def hang_up(self) -> None:
         """A session that is not to be had again has nothing more to say."""
-        if self.over and self.segments:
-            self.silence()
         super().hang_up()
+        if self.over:
+            self.cut_short()
 
     async def close(self) -> None:
-        """Stop playout and end the session."""
+        """Stop playout and end the session; what was not heard by then was never said."""
         self.be_sure()
         if self.segments:
             self.silence()
         await super().close()
+        self.stop_all()
 
     # the user's turns
 
@@ -171,7 +172,7 @@ class ChainingClient(ReferenceClient):
     def replay(self) -> None:
         """Put every item back behind the one before it."""
         before = "root"
-        for entry in self.entries:
+        for entry in self.put_back():
             item = entry.again()
             self.send("conversation.item.create", previous_item_id=before, item=item)
             before = entry.id

@@ -126,7 +126,7 @@ class Replies(Playout):
     def on_response_output_audio_transcript_delta(self, event: Wire) -> None:
         """What is said is what would be put back."""
         entry = self.entry(event["item_id"])
-        if entry is not None:
+        if entry is not None and not entry.cut:
             entry.text += event["delta"]
 
     def on_response_output_text_delta(self, event: Wire) -> None:

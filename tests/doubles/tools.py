@@ -29,11 +29,10 @@ class Tools(Replies):
         if reply is None or item["type"] != "function_call":
             return
         entry = self.entry(item["id"])
-        if item["status"] != "completed":
-            self.drop(item["id"])
-            return
         if entry is not None:
-            entry.item["arguments"] = item["arguments"]
+            entry.item["arguments"], entry.cut = item["arguments"], item["status"] != "completed"
+        if item["status"] != "completed":
+            return
         if not reply.interrupted:
             reply.calls += 1
             self.take(reply, item)

@@ -44,13 +44,22 @@ class Judgement:
 
 @attrs.frozen
 class Check:
-    """One property; `source` says where it comes from."""
+    """One property; `source` says where it comes from.
+
+    `needs` names the calls of `accounts.TELLS` that a client has to have: one that lacks them is
+    exempt, since it says nothing that could be held against it.
+    """
 
     id: str
     about: str
     premise: str
     source: str
     judge: Callable[[History], Judgement]
+    needs: tuple[str, ...] = ()
+
+    def exempts(self, tells: Iterable[str]) -> bool:
+        """Whether the check has nothing to ask of a client that tells of itself by these calls."""
+        return not set(self.needs) <= set(tells)
 
     def fingerprint(self, finding: Finding) -> str:
         """What makes two findings the same."""

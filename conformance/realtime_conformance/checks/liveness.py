@@ -37,7 +37,7 @@ def _comes_to_rest(history: History) -> Judgement:
     return judged(1, [finding])
 
 
-def _is_trouble(entry: Entry) -> bool:
+def is_trouble(entry: Entry) -> bool:
     """Whether a step tells the client of an error, a failed response, or a lost connection."""
     rule = entry.rule
     if rule is None:
@@ -59,7 +59,7 @@ def _reports(history: History, evidence: Evidence) -> bool:
     told = history.entries[: evidence.position]
     # what came in one burst is told of together
     first = next((n for n in range(len(told) - 1, 0, -1) if not told[n - 1].burst), 0)
-    return any(map(_is_trouble, told[first:]))
+    return any(map(is_trouble, told[first:]))
 
 
 def _no_swallowed_exception(history: History) -> Judgement:

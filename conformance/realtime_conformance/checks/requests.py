@@ -11,8 +11,33 @@ CANCEL = "response.cancel"
 
 
 def is_repeat(entry: Entry) -> bool:
-    """Whether a cancel follows another one that the server has not rejected."""
-    return entry.act == CANCEL and entry.was("cancelling") > 0
+    """Whether a cancel follows another for the same response that the server has not rejected."""
+    return entry.act == CANCEL and any(entry.was("cancelling", r) for r in meant(entry))
+
+
+def meant(entry: Entry) -> list[int]:
+    """The responses that a cancel is about: the one that it names, or the active one.
+
+    Without either it is the one to come, and where none was requested also the newest.
+    """
+    if entry.slot:
+        return [entry.slot - 1]
+    active = active_responses(entry)
+    if active:
+        return active
+    begun = entry.was("begun")
+    newest = [] if entry.was("requested") else [begun - 1]
+    return [r for r in (*newest, begun) if 0 <= r < entry.machine.bounds["RESPONSES"]]
+
+
+def active_responses(entry: Entry) -> list[int]:
+    """The responses of the default conversation that were active before the step."""
+    active = entry.machine.code("response[0]", "active")
+    return [
+        r
+        for r in range(entry.machine.bounds["RESPONSES"])
+        if entry.was("response", r) == active and not entry.was("oob", r)
+    ]
 
 
 def _rejected(history: History, answer: Entry) -> bool:

@@ -12,16 +12,21 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
+from realtime_conformance.accounts import Item, Told
 from realtime_conformance.clients.interface import Seams
 from realtime_conformance.clients.livekit_parts import (
     accepts,
     installed,
     realtime_model,
+    remembered,
     remove_oldest,
     sound,
+    told,
     tool,
 )
 from realtime_conformance.setting import Setting
@@ -75,7 +80,8 @@ class SpeakerOutput(io.AudioOutput):
         """The speaker plays the first sample of a segment."""
         report = getattr(self, "on_playback_started", None)
         if report is not None:
-            report(created_at=asyncio.get_running_loop().time())
+            # as of the wall clock: it dates the message in the history
+            report(created_at=time.time())
 
     def finished(self, seconds: float, interrupted: bool) -> None:
         """The speaker has ended a segment."""
@@ -134,7 +140,11 @@ class LivekitAgent:
         self._agent = Agent(instructions="Be brief.", tools=self._tools)
         self._newest: Any = None
         self._speeds = itertools.cycle([1.2, 1.0])
-        self._acts: set[asyncio.Task[Any]] = set()
+        self._acts: set[asyncio.Future[Any]] = set()
+        self._speeches: list[Any] = []
+        self._errors: list[Told] = []
+        self._session.on("speech_created", lambda event: self._speeches.append(event.speech_handle))
+        self._session.on("error", lambda event: self._errors.append(told(event)))
 
     async def start(self) -> None:
         """Start the agent and let it connect."""
@@ -206,6 +216,33 @@ class LivekitAgent:
     async def close(self) -> None:
         """Close the session and wait for its end."""
         await self._session.aclose()
+
+    # what it says of itself
+
+    def memory(self) -> dict[str, list[Item]]:
+        """What the plugin's session, the agent and the session's history hold."""
+        agent = self._session.current_agent
+        found = {
+            "context": remembered(agent.chat_ctx),
+            "history": remembered(self._session.history),
+        }
+        with suppress(RuntimeError):  # an agent that does not run has no session of the plugin
+            found["mirror"] = remembered(agent.realtime_llm_session.chat_ctx)
+        return found
+
+    def states(self) -> dict[str, str]:
+        """What the session says that agent and user are doing, as far as it says."""
+        known = {who: getattr(self._session, f"{who}_state", None) for who in ("agent", "user")}
+        return {who: state for who, state in known.items() if state is not None}
+
+    def pending(self) -> list[str]:
+        """Speeches that are not done, and calls of agent code that have not come back."""
+        speeches = ["speech" for speech in self._speeches if not speech.done()]
+        return speeches + [act.get_name() for act in self._acts if isinstance(act, asyncio.Task)]
+
+    def errors(self) -> list[Told]:
+        """The session's error events."""
+        return self._errors
 
     def _do(self, act: Coroutine[Any, Any, None]) -> None:
         """Let agent code wait for an act, as a handler of its own would."""

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import realtime_conformance.clock  # noqa: F401  # livekit keeps clocks, so it must find ours
+from realtime_conformance.accounts import CALL, MESSAGE, OUTPUT, Item, Told
 from realtime_conformance.clients.interface import FUNCTION, MissingSeam, Seams, ToolFailed
 from realtime_conformance.setting import Setting
 from realtime_conformance.speaker import SAMPLE_RATE
@@ -46,7 +48,13 @@ with installed():
 
 @functools.cache
 def accepts(function: Callable[..., Any], name: str) -> bool:
-    """Whether a public callable takes the argument `name`."""
+    """Whether a public callable takes the argument `name`.
+
+    A class without a constructor of its own has that of `object`, which takes nothing, whatever its
+    signature says.
+    """
+    if function is object.__init__:
+        return False
     parameters = inspect.signature(function).parameters
     return name in parameters or any(
         p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()
@@ -126,3 +134,29 @@ def remove_oldest(context: Any) -> None:
         if item.type == "message" and item.role == "user":
             context.items.remove(item)
             return
+
+
+def remembered(context: Any) -> list[Item]:
+    """The items of a context, in its order."""
+    return [_item(item) for item in context.items]
+
+
+def _item(item: Any) -> Item:
+    if item.type == CALL:
+        return Item(item.id, CALL, text=f"{item.name}({item.arguments})", call=item.call_id)
+    if item.type == OUTPUT:
+        return Item(item.id, OUTPUT, text=item.output, call=item.call_id)
+    if item.type != MESSAGE:
+        return Item(item.id, item.type)
+    parts = item.content if isinstance(item.content, list) else [item.content]
+    said = [part if isinstance(part, str) else getattr(part, "transcript", None) for part in parts]
+    known = [piece for piece in said if piece is not None]
+    text = "".join(known) if known else None
+    return Item(item.id, MESSAGE, item.role, text, bool(getattr(item, "interrupted", False)))
+
+
+def told(event: Any) -> Told:
+    """An error as livekit tells of it; the whole agent wraps what its session says."""
+    error = event if hasattr(event, "recoverable") else event.error
+    cause = getattr(error, "error", error)
+    return Told(f"{type(cause).__name__}: {cause}", bool(getattr(error, "recoverable", True)))

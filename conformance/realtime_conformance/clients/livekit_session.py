@@ -21,13 +21,16 @@ from typing import Any
 
 import attrs
 
+from realtime_conformance.accounts import Item, Told
 from realtime_conformance.clients.interface import FUNCTION, Seams, ToolFailed
 from realtime_conformance.clients.livekit_parts import (
     accepts,
     installed,
     realtime_model,
+    remembered,
     remove_oldest,
     sound,
+    told,
     tool,
 )
 
@@ -128,6 +131,9 @@ class LivekitSession:
         # an option that stays as it is would not be sent
         self._choices = itertools.cycle(["none", "auto"])
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._updates = 0
+        """Updates of the context that have not come back."""
+        self._errors: list[Told] = []
 
     # what the harness calls
 
@@ -137,6 +143,7 @@ class LivekitSession:
         self._session.on("generation_created", self._on_generation)
         self._session.on("input_speech_started", self._on_speech)
         self._session.on("session_reconnected", self._on_reconnection)
+        self._session.on("error", lambda event: self._errors.append(told(event)))
         await self._configure("Be brief.")
 
     def generate_reply(self) -> None:
@@ -207,6 +214,26 @@ class LivekitSession:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    # what it says of itself
+
+    def memory(self) -> dict[str, list[Item]]:
+        """What the session takes the server's conversation to be; the agent remembers nothing."""
+        return {"mirror": remembered(self._session.chat_ctx)}
+
+    def pending(self) -> list[str]:
+        """Requests, generations and updates of the session that have not come to their end."""
+        requests = [r.request for r in self._replies if r.request is not None]
+        going_on = [reply for reply in self._replies if reply.generating]
+        return [
+            *["generate_reply" for request in requests if not request.done()],
+            *["generation" for _ in going_on],
+            *["update_chat_ctx" for _ in range(self._updates)],
+        ]
+
+    def errors(self) -> list[Told]:
+        """The session's error events."""
+        return self._errors
 
     # what the speaker calls
 
@@ -378,8 +405,12 @@ class LivekitSession:
         async with self._changing:
             context = self._session.chat_ctx.copy()
             change(context)
-            with suppress(llm.RealtimeError):
-                await self._session.update_chat_ctx(context)
+            self._updates += 1
+            try:
+                with suppress(llm.RealtimeError):
+                    await self._session.update_chat_ctx(context)
+            finally:
+                self._updates -= 1
 
     def _do(self, act: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do something meanwhile; an exception that it lets through is evidence."""

@@ -16,6 +16,7 @@ from realtime_conformance.strategies.cover import Cover
 from realtime_conformance.strategies.exhaust import Exhaust, nothing_commutes
 from realtime_conformance.strategies.hypothesis import EXAMPLES, Searching
 from realtime_conformance.strategies.interface import Strategy
+from realtime_conformance.strategies.paths import Paths
 from realtime_conformance.strategies.random import DRAWS, Drawing, by_choices, by_paths
 from realtime_conformance.strategies.ticks import Ticks
 from realtime_protocol.graph import Graph
@@ -30,7 +31,7 @@ class Subject:
     """What a strategy is made for.
 
     `runs` and `seconds` are the budget, 0 for none. `tail_runs` and `tail_most` are those of one
-    tail under `cover`.
+    tail under `cover`, and `every_way` says whether that disturbs a node by every way into it.
     """
 
     graph: Graph
@@ -40,6 +41,7 @@ class Subject:
     seconds: float = 0.0
     tail_runs: int = 0
     tail_most: int = 0
+    every_way: bool = False
     reduction: Reduction = "on"
 
     def draws(self, otherwise: int) -> int:
@@ -52,8 +54,14 @@ def relation_of(machine: Machine, reduction: Reduction) -> Commuting:
     return commuting(machine) if reduction == "on" else nothing_commutes(machine)
 
 
-def _cover(subject: Subject) -> Strategy:
-    return Cover(subject.graph.machine, subject.tail_runs, subject.tail_most)
+def _cover(subject: Subject) -> Cover:
+    machine = subject.graph.machine
+    return Cover(machine, subject.tail_runs, subject.tail_most, subject.every_way)
+
+
+def _paths(subject: Subject) -> Strategy:
+    machine = subject.graph.machine
+    return Paths(machine, relation_of(machine, subject.reduction), _cover(subject))
 
 
 def _exhaust(subject: Subject) -> Strategy:
@@ -83,6 +91,7 @@ def _hypothesis(subject: Subject) -> Strategy:
 
 STRATEGIES: Mapping[str, Callable[[Subject], Strategy]] = {
     "cover": _cover,
+    "paths": _paths,
     "exhaust": _exhaust,
     "ticks": _ticks,
     "random": _random,

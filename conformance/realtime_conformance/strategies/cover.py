@@ -1,6 +1,7 @@
 """Every step at every node by at least one way in, and the tail of each interruption point.
 
 Laws:
+- With `every_way` a disturbance is tried behind each step that leads to its node, not behind one.
 - A step at a node that was seen before is not gone again; an interruption is an end of its own, and
   what follows it is explored by itself (see `tail`): a client remembers where it was interrupted,
   so tails are not shared between points.
@@ -23,6 +24,8 @@ from realtime_protocol.state import State
 
 Json = dict[str, Any]
 
+Step = tuple[State, Option]
+
 POINTS = 32
 """Interruption points in one wave."""
 
@@ -36,11 +39,15 @@ class Cover:
     """Runs for one tail, or as many as taking every step of it needs."""
     tail_most: int = 0
     """Most runs for one tail; 0 for no such limit."""
+    every_way: bool = False
+    """Whether a disturbance is tried by every way into its node."""
     frontier: list[Choices] = attrs.field(factory=lambda: [()])
     points: list[Choices] = attrs.field(factory=list)
     tails_left: int = 0
     """Ways through tails that are known and were not gone, for want of budget."""
-    _seen: set[tuple[State, Option]] = attrs.field(factory=set)
+    _seen: set[Step] = attrs.field(factory=set)
+    _ways: set[tuple[Step, Step]] = attrs.field(factory=set)
+    """Disturbances that were seen, each behind the step that led to its node."""
 
     name = "cover"
     about = "every step at every node, and the tail of each interruption"
@@ -74,28 +81,32 @@ class Cover:
             if not self.tail_most:
                 return
         # what the runs of one tail took is no news to each other
-        self._seen |= {
-            (visit.state, visit.options[visit.taken])
-            for run in made
-            for _, visit in run.free()
-            if visit.taken is not None
-        }
         for run in made:
-            for here, visit in run.free():
-                self._branch(here, visit)
+            for way, _, visit in run.steps():
+                if visit.taken is not None:
+                    self.is_news(way, visit, visit.options[visit.taken])
+        for run in made:
+            for way, here, visit in run.steps():
+                for choice, option in enumerate(visit.options):
+                    if self.is_news(way, visit, option) and choice != visit.taken:
+                        self.branch((*here, choice), option)
 
-    def _branch(self, here: Choices, visit: Visit) -> None:
-        """Note the options that a run did not take, if they are news."""
-        for choice, option in enumerate(visit.options):
-            if (visit.state, option) in self._seen:
-                continue
-            self._seen.add((visit.state, option))
-            if choice == visit.taken:
-                continue
-            if self.machine.rules[option[0]].disturbs == "interruption":
-                self.points.append((*here, choice))
-            else:
-                self.frontier.append((*here, choice))
+    def branch(self, choices: Choices, option: Option) -> None:
+        """Begin a run, or a tail, with choices that end with an option."""
+        if self.machine.rules[option[0]].disturbs == "interruption":
+            self.points.append(choices)
+        else:
+            self.frontier.append(choices)
+
+    def is_news(self, way: Step | None, visit: Visit, option: Option) -> bool:
+        """Whether an option was not seen at a node, or not by this way in; it is seen now."""
+        step = (visit.state, option)
+        known = step in self._seen
+        self._seen.add(step)
+        if self.every_way and way and self.machine.rules[option[0]].disturbs:
+            known = (way, step) in self._ways
+            self._ways.add((way, step))
+        return not known
 
     def saved(self, number: Numbers) -> Json:
         """Frontier, points, and what was seen."""
@@ -104,6 +115,10 @@ class Cover:
             "points": self.points,
             "tails_left": self.tails_left,
             "seen": sorted([number(state), *option] for state, option in self._seen),
+            "ways": sorted(
+                [number(before), *first, number(state), *option]
+                for (before, first), (state, option) in self._ways
+            ),
         }
 
     def restore(self, data: Json, states: Sequence[State]) -> None:
@@ -111,4 +126,8 @@ class Cover:
         self.frontier = [tuple(choices) for choices in data["frontier"]]
         self.points = [tuple(choices) for choices in data["points"]]
         self.tails_left = data["tails_left"]
-        self._seen = {(states[n], (rule, burst)) for n, rule, burst in data["seen"]}
+        self._seen = {(states[n], (rule, bool(burst))) for n, rule, burst in data["seen"]}
+        self._ways = {
+            ((states[m], (first, bool(hurried))), (states[n], (rule, bool(burst))))
+            for m, first, hurried, n, rule, burst in data["ways"]
+        }

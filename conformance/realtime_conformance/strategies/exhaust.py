@@ -9,7 +9,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
@@ -29,12 +29,19 @@ def nothing_commutes(machine: Machine) -> Commuting:
     return (frozenset(),) * len(machine.rules)
 
 
+def no_option(option: Option) -> bool:  # noqa: ARG001
+    """Nothing is left to others."""
+    return False
+
+
 @attrs.define
 class Exhaust:
     """The frontier: choices, and what sleeps after the last of them."""
 
     machine: Machine
     relation: Commuting
+    apart: Callable[[Option], bool] = no_option
+    """What is left to others: no path is begun with it."""
     frontier: list[tuple[Choices, Sleep]] = attrs.field(factory=lambda: [((), frozenset())])
     _hidden: Sleep = attrs.field(init=False)
 
@@ -79,7 +86,7 @@ class Exhaust:
         order = sorted(enumerate(visit.options), key=lambda at: (at[1][0] not in self._hidden, at))
         tried: list[int] = []
         for choice, (rule, burst) in order:
-            if rule in sleep and not burst:
+            if (rule in sleep and not burst) or self.apart((rule, burst)):
                 continue
             if choice != visit.taken:
                 after = self._after(sleep, (rule, burst), tried)

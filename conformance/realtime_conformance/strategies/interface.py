@@ -12,7 +12,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -66,6 +66,19 @@ class Made:
             for position, visit in enumerate(self.visits[ahead:], self.given)
         ]
 
+    def steps(self) -> Iterator[tuple[tuple[State, Option] | None, Choices, Visit]]:
+        """The same, and the step before each, or None where there is none."""
+        ahead = self.given - self.start
+        before = [None, *self.visits][ahead : ahead + 1] + list(self.visits[ahead:])
+        for (here, visit), last in zip(self.free(), before, strict=False):
+            yield _taken(last), here, visit
+
+
+def _taken(visit: Visit | None) -> tuple[State, Option] | None:
+    if visit is None or visit.taken is None:
+        return None
+    return visit.state, visit.options[visit.taken]
+
 
 class Strategy(Protocol):
     """Which runs to make."""
@@ -74,8 +87,10 @@ class Strategy(Protocol):
     about: str
     promises: bool
     """Whether a search that came to its end has taken every step at every node it saw."""
-    tails_left: int
-    """Ways through the tails of interruption points that are known and were not gone."""
+
+    @property
+    def tails_left(self) -> int:
+        """Ways through the tails of interruption points that are known and were not gone."""
 
     @property
     def left(self) -> int:

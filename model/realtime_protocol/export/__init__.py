@@ -15,6 +15,7 @@ from realtime_protocol.export.dot import to_dot
 from realtime_protocol.export.graphml import to_graphml
 from realtime_protocol.export.mermaid import to_mermaid
 from realtime_protocol.export.promela import to_promela
+from realtime_protocol.export.svg import to_svg
 from realtime_protocol.graph import Graph, enumerate_graph
 from realtime_protocol.machine import Machine
 
@@ -32,6 +33,7 @@ def _machine(source: Source) -> Machine:
 EXPORTS: Mapping[str, Callable[[Source], str]] = {
     "dot": lambda source: to_dot(all_diagrams(_graph(source))),
     "mermaid": lambda source: to_mermaid(all_diagrams(_graph(source))),
+    "svg": lambda source: to_svg(all_diagrams(_graph(source))),
     "graphml": lambda source: "".join(to_graphml(_graph(source))),
     "json": lambda source: "".join(to_json(_graph(source))),
     "promela": lambda source: to_promela(_machine(source)),

@@ -10,7 +10,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from types import ModuleType
 from typing import Any
@@ -128,6 +128,36 @@ def machine_diagrams(graph: Graph, machine: str) -> list[Diagram]:
         )
         for over in dict.fromkeys(field.over for field in chosen)
     ]
+
+
+def field_diagram(graphs: Iterable[Graph], field: Field) -> Diagram | None:
+    """The diagram of one field over several graphs together; None if it is live in none.
+
+    `field` is the declared one; its values are followed in each slot.
+    """
+    nodes: set[Node] = set()
+    edges: set[tuple[Node, Node, str]] = set()
+    initial: set[Node] = set()
+    for graph in graphs:
+        if field.name in map(_base, graph.machine.at):
+            each = diagram(graph, [field.name], declared=graph.machine.declared)
+            nodes.update(each.nodes)
+            edges.update(each.edges)
+            initial.update(each.initial)
+    if not nodes:
+        return None
+    members = {name: number for number, name in enumerate(field.values)}
+
+    def place(node: Node) -> int:
+        return members[node[0]] if members else int(node[0])
+
+    return Diagram(
+        name=field.name,
+        fields=(field.name,),
+        nodes=tuple(sorted(nodes, key=place)),
+        edges=tuple(sorted(edges, key=lambda edge: (place(edge[0]), place(edge[1]), edge[2]))),
+        initial=tuple(sorted(initial, key=place)),
+    )
 
 
 def all_diagrams(graph: Graph) -> list[Diagram]:

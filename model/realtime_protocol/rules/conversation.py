@@ -23,11 +23,16 @@ FIRST_CUT = "segment[m] in (none, cleared, finished) and truncates[m] == 0 and d
 DISTURBED = "interruptions + changes + faults > 0"
 KNOWN = "any(argument == p + 2 and item[p] == present for p in ITEMS)"
 PLACE_FITS = f"(argument in (0, 1) or {KNOWN})"
+SENT = "any(argument == p + 2 and (item[p] == present or sent[p] == 1) for p in ITEMS)"
+PLACE_TO_BE = f"(argument in (0, 1) or {SENT})"
+"""It fits by the time that it is read, as far as the client knows: what was sent is read before."""
 CALL = "m - ANSWER"
 """The call that the output in slot `m` answers."""
 COPIED = f"any(q == {CALL} and item[COPY + q] == present for q in COPIES)"
 """A call of that id was created anew."""
 HAS_CALL = f"(m < ANSWER or m >= COPY or item[{CALL}] == present or {COPIED})"
+SPOKEN = "(m < OUTS and kind[m] == audio and again[m] == 0)"
+"""The server has audio of it, or is to have some."""
 FREE = "(sent[m] != 2 and (item[m] != present or DUPLICATES == 2))"
 
 FIELDS = (
@@ -38,6 +43,7 @@ FIELDS = (
           limit="2", over=("ITEMS",)),
     Field("memory", "it was in a conversation that ended with its socket", limit="1",
           over=("ITEMS",)),
+    Field("again", "it was put back as text, since audio cannot be", limit="1", over=("OUTS",)),
     Field("truncates", "truncations sent of it", limit="TRUNCATES", over=("ITEMS",), budget=True),
     Field("deletes", "deletions sent of it", limit="DELETES", over=("ITEMS",), budget=True),
     Field("retrieves", "retrievals sent", limit="RETRIEVES", budget=True),
@@ -66,7 +72,7 @@ RULES = (
         when=f"{OPEN} and {DISTURBED} and m < OUTS and output[m] >= opened"
         " and truncates[m] < TRUNCATES",
         then={"truncates[m]": "truncates[m] + 1"},
-        permitted="item[m] == present and kind[m] == audio and 0 < argument <= audio[m]",
+        permitted=f"item[m] == present and {SPOKEN} and 0 < argument <= audio[m]",
         within=f"{FIRST_CUT} and cut[m // OUTPUTS] == 1"
         " and DELTA * (argument - 1) < played[m] + STEP and played[m] - STEP <= DELTA * argument",
     ),
@@ -81,7 +87,7 @@ RULES = (
         source="SDK conversation_item_truncated_event.py; CAS-F interrupt_after_the_reply, "
         "handle_barge_in; facts 5",
         confidence="observed",
-        when=f"{LIVE} and item[m] == present and kind[m] == audio and audio[m] > 0"
+        when=f"{LIVE} and item[m] == present and {SPOKEN} and audio[m] > 0"
         " and argument <= audio[m]",
     ),
     Rule(
@@ -95,7 +101,7 @@ RULES = (
         why="No audio of the item exists yet, or it is no audio message.",
         source="livekit/agents #6157, #1016, #1050; facts 5, 8 #5",
         confidence="observed",
-        when=f"{LIVE} and item[m] == present and (m >= OUTS or kind[m] != audio or audio[m] == 0)",
+        when=f"{LIVE} and item[m] == present and (not {SPOKEN} or audio[m] == 0)",
     ),
     Rule(
         id="server.rejects.conversation.item.truncate.too_long",
@@ -108,7 +114,7 @@ RULES = (
         why="The cut lies beyond the audio of the item.",
         source="pipecat #925, #2106, #1963, #3677; facts 5, 8 #6",
         confidence="observed",
-        when=f"{LIVE} and item[m] == present and kind[m] == audio and audio[m] > 0"
+        when=f"{LIVE} and item[m] == present and {SPOKEN} and audio[m] > 0"
         " and argument > audio[m]",
     ),
     Rule(
@@ -225,7 +231,7 @@ RULES = (
         confidence="documented",
         when=f"{OPEN} and created == c",
         then={"created": "c + 1", "context": "max(context - 1, 0)", "sent[MADE + c]": "1"},
-        permitted=PLACE_FITS,
+        permitted=PLACE_TO_BE,
         within="context > 0 and argument <= PLACES",
     ),
     Rule(
@@ -242,7 +248,7 @@ RULES = (
         confidence="inferred",
         when=f"{OPEN} and memory[m] == 1 and sent[m] == 0",
         then={"memory[m]": "0", "sent[m]": "1"},
-        permitted=f"item[m] != present and {PLACE_FITS}",
+        permitted=f"item[m] != present and {PLACE_TO_BE}",
         within="argument == 0 and all(p >= m or memory[p] == 0 for p in ITEMS)",
     ),
     Rule(
@@ -277,7 +283,7 @@ RULES = (
         when=f"{OPEN} and anew < ANEW and item[m] != absent and deletes[m] > 0 and sent[m] == 0"
         " and entry[m] == 0 and (m >= OUTS or output[m] == closed) and argument != m + 2",
         then={"sent[m]": "1", "anew": "anew + 1"},
-        permitted=PLACE_FITS,
+        permitted=PLACE_TO_BE,
         within="item[m] == deleted and argument == 0",
     ),
     Rule(
@@ -295,7 +301,7 @@ RULES = (
         when=f"{OPEN} and kind[m] == call and output[m] in (item_done, closed)"
         " and item[COPY + m] == absent and sent[COPY + m] == 0",
         then={"sent[COPY + m]": "1"},
-        permitted=f"deletes[m] > 0 and {PLACE_FITS}",
+        permitted=f"deletes[m] > 0 and {PLACE_TO_BE}",
         within="deletes[m] > 0 and argument == 0",
     ),
     Rule(
@@ -314,7 +320,7 @@ RULES = (
         then={"tool[m]": "answered", "sent[ANSWER + m]": "1",
               "asked": "yes if tool[m] != cancelled and cut[m // OUTPUTS] == 0"
               " and begun < RESPONSES else asked"},
-        permitted=f"item[m] == present and {PLACE_FITS}",
+        permitted=f"item[m] == present and {PLACE_TO_BE}",
         within="argument == 0",
     ),
     Rule(
@@ -328,7 +334,8 @@ RULES = (
         source="SDK conversation_item_create_event.py; facts 2.4, 6",
         confidence="documented",
         when=f"{LIVE} and {FREE} and {PLACE_FITS} and {HAS_CALL}",
-        then={"item[m]": "present", "entry[m]": "CREATED_DONE", "sent[m]": "0"},
+        then={"item[m]": "present", "entry[m]": "CREATED_DONE", "sent[m]": "0",
+              "again[*]": "1 if i == m else this"},
     ),
     Rule(
         id="server.conversation.item.added.replayed",

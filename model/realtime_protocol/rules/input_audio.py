@@ -43,6 +43,7 @@ FIELDS = (
     Field("entered", "whether the item of the turn that is heard was added before its commit",
           ("no", "due", "yes")),
     Field("clears", "input_audio_buffer.clear messages sent", limit="CLEARS", budget=True),
+    Field("emptying", "those of them that the server has not answered", limit="CLEARS"),
     Field("unanswered", "a turn that the server makes no reply to waits for the app to ask for one",
           limit="1"),
 )  # fmt: skip
@@ -102,12 +103,13 @@ RULES = (
         actor="client",
         event="input_audio_buffer.commit",
         sends=True,
-        why="The client ends a manual turn; a commit of less than 100 ms is rejected.",
+        why="The client ends a manual turn; a commit of less than 100 ms is rejected, and a clear "
+        "that was sent before leaves nothing to commit.",
         source="SDK input_audio_buffer_commit_event.py; facts 3.2, 8 #21",
         confidence="documented",
         when=f"{OPEN} and commits < COMMITS and ({ROOM} or (turn == open and commits == 0))",
         then={"commits": "commits + 1", "committing": "max(committing - 1, 0)"},
-        permitted="buffer == enough",
+        permitted="buffer == enough and emptying == 0",
         within="committing > 0 and commits == 0",
     ),
     Rule(
@@ -152,7 +154,8 @@ RULES = (
         source="SDK input_audio_buffer_clear_event.py",
         confidence="documented",
         when=f"{OPEN} and clears < CLEARS",
-        then={"clears": "clears + 1", "clearing": "max(clearing - 1, 0)"},
+        then={"clears": "clears + 1", "clearing": "max(clearing - 1, 0)",
+              "emptying": "emptying + 1"},
         within="clearing > 0",
     ),
     Rule(
@@ -164,7 +167,7 @@ RULES = (
         source="SDK input_audio_buffer_cleared_event.py",
         confidence="documented",
         when=LIVE,
-        then={"buffer": "empty"},
+        then={"buffer": "empty", "emptying": "emptying - 1"},
     ),
     Rule(
         id="server.input_audio_buffer.speech_stopped",

@@ -106,14 +106,15 @@ RULES = (
         id="app.commit_user_turn",
         actor="app",
         event="commit_user_turn",
-        why="The app ends a manual turn: the client commits it and asks for a reply.",
+        why="The app ends a manual turn: the client commits it, unless it was cleared just before, "
+        "and asks for a reply.",
         source="livekit AgentSession.commit_user_turn",
         confidence="documented",
         when=f"VAD == 0 and COMMITS > 0 and {LIVE} and turns > 0 and committing == 0"
         " and commits == 0 and buffer == enough and clearing == 0 and leaving == no"
         " and asked != yes"
         " and spoken < USERS and begun + requested < RESPONSES",
-        then={"committing": "1", "asked": "yes"},
+        then={"committing": "1 if emptying == 0 else 0", "asked": "yes"},
     ),
     Rule(
         id="app.clear_user_turn",

@@ -13,6 +13,11 @@ from realtime_protocol.rule import Rule
 from realtime_protocol.rules.words import ACTIVE, CALM, LIVE, OPEN, RUNS
 from realtime_protocol.state import Field
 
+MEANT = f"((response[i] == active and oob[i] == 0) or (i == begun and not {ACTIVE}))"
+"""Response `i` is what a cancel without an id means: the active one, else the one to come."""
+UNREAD = "(cancelling[{i}] > (1 if ending[{i}] == client_cancelled else 0))"
+"""A cancel that means response `i` is on its way: it was neither applied nor rejected."""
+
 FIELDS = (
     Field("asked", "a reply that the app wants and the client has not requested: wanted, or "
           "interrupted meanwhile", ("no", "yes", "withdrawn")),
@@ -24,7 +29,8 @@ FIELDS = (
           limit="ASIDES"),
     Field("cancels", "response.cancel messages sent since the reply was begun", limit="CANCELS",
           budget=True),
-    Field("cancelling", "those of them that the server has not rejected", limit="CANCELS",
+    Field("cancelling", "those of them that mean a response, or the one that is to come in its "
+          "slot, and that the server has not rejected", limit="CANCELS", over=("RESPONSES",),
           budget=True),
 )  # fmt: skip
 
@@ -34,13 +40,15 @@ RULES = (
         actor="client",
         event="response.create",
         sends=True,
-        why="The client requests the reply that the app asked for, once. One that was interrupted "
-        "before need not be requested any more; if it is, it is cut.",
+        why="The client requests the reply that the app asked for, once, and not while a response "
+        "is active or was requested. One that was interrupted before need not be requested any "
+        "more; if it is, it is cut.",
         source="SDK response_create_event.py; facts 7.1",
         confidence="documented",
         when=f"{OPEN} and asked != no and requested < REQUESTS",
         then={"asked": "no", "requested": "requested + 1",
               "recalled": "1 if asked == withdrawn else recalled"},
+        permitted=f"requested == 0 and not {ACTIVE}",
         within="asked == yes",
     ),
     Rule(
@@ -123,11 +131,12 @@ RULES = (
         when=f"{OPEN} and interruptions + ticks + changes > 0 and cancels < CANCELS",
         then={
             "cancels": "cancels + 1",
-            "cancelling": "cancelling + 1",
+            "cancelling[*]": f"this + 1 if {MEANT} else this",
             "cut[*]": "1 if response[i] == active and oob[i] == 0 else this",
             "recalled": "1 if requested > 0 else recalled",
         },
-        permitted=f"cancelling == 0 and ({ACTIVE} or requested > 0)",
+        permitted=f"({ACTIVE} or requested > 0)"
+        f" and all(cancelling[i] == 0 or not ({MEANT}) for i in RESPONSES)",
         within="cancels < TRIES",
     ),
     Rule(
@@ -141,8 +150,8 @@ RULES = (
         source="SDK response_cancel_event.py; facts 4",
         confidence="documented",
         when=f"{OPEN} and response[r] != unused and cancels < CANCELS",
-        then={"cancels": "cancels + 1", "cancelling": "cancelling + 1", "cut[r]": "1"},
-        permitted="cancelling == 0 and response[r] == active",
+        then={"cancels": "cancels + 1", "cancelling[r]": "cancelling[r] + 1", "cut[r]": "1"},
+        permitted="cancelling[r] == 0 and response[r] == active",
         within="cancels < TRIES and CANCEL_BY_ID == 1 and cut[r] == 1",
     ),
     Rule(
@@ -182,7 +191,8 @@ RULES = (
         source="openai-agents-js #189, livekit/agents #6223, hashintel/hash #9399; facts 4, 8 #1",
         confidence="observed",
         when=f"{LIVE} and not {RUNS}",
-        then={"cancelling": "max(cancelling - 1, 0)"},
+        then={"cancelling[*]": f"this - 1 if {UNREAD.format(i='i')}"
+              f" and all(q >= i or not {UNREAD.format(i='q')} for q in RESPONSES) else this"},
     ),
     Rule(
         id="server.rejects.response.cancel.one",
@@ -196,7 +206,7 @@ RULES = (
         source="facts 4 (claim only), 9.5 (open)",
         confidence="inferred",
         when=f"{LIVE} and not (response[r] == active and ending[r] == running)",
-        then={"cancelling": "max(cancelling - 1, 0)"},
+        then={"cancelling[r]": "max(cancelling[r] - 1, 0)"},
     ),
     Rule(
         id="server.keeps.response.cancel",

@@ -35,7 +35,7 @@ IDLE = (
 )
 """Nothing is under way, and the session is configured."""
 
-NEW_REPLY = {"cancels": "0", "cancelling": "0"}
+NEW_REPLY = {"cancels": "0"}
 """What is counted anew with each reply that is begun."""
 
 BARGED_NO_MORE = {
