@@ -40,12 +40,13 @@ FULL = QUICK.scopes["audio-reply"]
 ENOUGH = 2_500
 """Runs that end the exploration of most scopes, and of the largest go round every interruption."""
 
-FAST_SCOPES = ("text-reply", "updates")
+FAST_SCOPES = ("text-reply", "tool-update", "updates")
 FAST_FAULTS = (
     "answers-twice",
     "expects-speech",
     "retries-at-once",
     "forgets-context",
+    "deletes-running",
     "reconnects-after-close",
     "stays-paused",
     "truncates-lost",

@@ -30,6 +30,7 @@ UNTOLD = (
     "interrupted-is-silent",
     "call-is-answered",
     "session-is-configured",
+    "call-is-kept",
     *(check.id for family in (memory, heard, promises, errors) for check in family.CHECKS),
 )
 """Checks of what is heard, of what did not happen, and of what a client says of itself, which no

@@ -345,6 +345,8 @@ OPTIONAL = (
     "client.conversation.item.delete",
     "client.conversation.item.retrieve",
     "client.conversation.item.create.again",
+    "client.conversation.item.create.anew",
+    "client.conversation.item.create.copy",
     "client.conversation.item.create.duplicate",
     "client.speaker.pause",
 )

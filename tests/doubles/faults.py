@@ -426,6 +426,15 @@ FAULTS = _named(
         scope="updates",
     ),
     Fault(
+        "deletes-running",
+        faulty_sessions.DeletesRunning,
+        "call-is-kept",
+        "violation",
+        "the function goes on, and its output belongs to no call",
+        scope="tool-update",
+        bounds={"INTERRUPTIONS": 1},
+    ),
+    Fault(
         "names-deleted",
         faulty_sessions.NamesDeleted,
         "no-rejected-event",

@@ -310,6 +310,18 @@ class ForgetsContext(ReferenceClient):
             super().update_chat_ctx()
 
 
+class DeletesRunning(ReferenceClient):
+    """Takes for the conversation what the app has of it, in which a call is only once answered."""
+
+    def update_chat_ctx(self) -> None:
+        """Delete what the app does not know, and add its message."""
+        answered = {e.item["call_id"] for e in self.entries if "output" in e.item}
+        for entry in self.entries:
+            if entry.item["type"] == "function_call" and entry.item["call_id"] not in answered:
+                self.delete(entry.id)
+        super().update_chat_ctx()
+
+
 class NamesDeleted(ReferenceClient):
     """Adds an item behind the newest one of the user, though that may be deleted."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from realtime_conformance.checks import (
+    calls,
     connection,
     conversation,
     errors,
@@ -24,6 +25,7 @@ FAMILIES = (
     requests,
     playout,
     tools,
+    calls,
     connection,
     conversation,
     liveness,
