@@ -223,7 +223,7 @@ class LivekitAgent:
         agent = self._session.current_agent
         found = {
             "context": remembered(agent.chat_ctx),
-            "history": remembered(self._session.history),
+            "history": remembered(self._session.history, dated=True),
         }
         with suppress(RuntimeError):  # an agent that does not run has no session of the plugin
             found["mirror"] = remembered(agent.realtime_llm_session.chat_ctx)
