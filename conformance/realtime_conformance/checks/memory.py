@@ -100,7 +100,7 @@ def _differences(place: str, held: Sequence[Item], kept: Sequence[Item]) -> Iter
         if item.id not in other:
             text = f"the {place} holds {item.id}, which the server does not"
             yield f"{place}: more {_what(item)}", text
-    yield from _disorder(place, list(other), list(own))
+    yield from _disorder(place, list(other), [item for item in own.values() if item.id in other])
     for name, item in own.items():
         if name in other:
             yield from _other_words(place, other[name], item)
@@ -111,10 +111,13 @@ def _twice(items: Sequence[Item]) -> str:
     return next(name for name in ids if ids.count(name) > 1)
 
 
-def _disorder(place: str, held: list[str], kept: list[str]) -> Iterator[Difference]:
-    wanted = [name for name in held if name in kept]
-    found = [name for name in kept if name in held]
-    if wanted != found:
+def _disorder(place: str, held: list[str], kept: Sequence[Item]) -> Iterator[Difference]:
+    found = [item.id for item in kept]
+    wanted = [name for name in held if name in found]
+    if all(item.date is not None for item in kept):
+        # time stands still between steps, so what is of one date may stand in any order
+        kept = sorted(kept, key=lambda item: (item.date, wanted.index(item.id)))
+    if wanted != [item.id for item in kept]:
         text = f"the {place} holds {', '.join(found)}, and the server {', '.join(wanted)}"
         yield f"{place}: order", text
 
