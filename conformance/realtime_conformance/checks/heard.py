@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from realtime_conformance.accounts import Account, Item, Utterance
 from realtime_conformance.checks.interface import Check, Finding, Judgement, judged
 from realtime_conformance.checks.memory import Difference, amiss, id_in, is_cut, once
+from realtime_conformance.checks.moments import is_member
 from realtime_conformance.history import Entry, History
 
 AGENTS = ("context", "history")
@@ -40,7 +41,7 @@ def _kept_of(account: Account, said: Utterance) -> Iterator[tuple[str, Item]]:
 def _unheard_not_said(history: History) -> Judgement:
     accounts = [account for account in history.account("main", "fresh") if account.memory]
     silent = [(a, said) for a in accounts for said in _spoken(a, history.last(a)) if
-              is_cut(history.last(a), said) and not _played(history.last(a), said)]  # fmt: skip
+              is_cut(history.last(a), said) and _is_silent(history.last(a), said)]  # fmt: skip
     return judged(len(silent), once(f for a, said in silent for f in _untrue(history, a, said)))
 
 
@@ -59,6 +60,12 @@ def _is_back(history: History, account: Account, item: Item) -> bool:
     """Whether the client has put an item into the conversation."""
     made = (e for e in history.entries[: account.position] if e.act == "conversation.item.create")
     return any(id_in(entry) == item.id for entry in made)
+
+
+def _is_silent(last: Entry, said: Utterance) -> bool:
+    """Whether nothing of a message was heard, and nothing will be: what is held can go on."""
+    over = any(is_member(last, "segment", said.slot, name) for name in ("none", "finished"))
+    return over and not _played(last, said)
 
 
 def _played(last: Entry, said: Utterance) -> int:
@@ -142,6 +149,7 @@ CHECKS = (
         "GUIDE, interruption and truncation: the model must not believe that the user heard it",
         _unheard_not_said,
         needs=MEMORY,
+        subject=("SPEAKER", "INTERRUPTIONS"),
     ),
     Check(
         "heard-is-said",
