@@ -109,9 +109,9 @@ def test_a_field_that_only_the_other_leaves_out_is_adopted() -> None:
 def test_the_kinds_of_items_are_all_there_is(bounds: dict[str, int]) -> None:
     """Their numbers add up to the items, and each begins where the bounds say."""
     begins = [sum(bounds[kind] for kind in KINDS[:number]) for number in range(len(KINDS) + 1)]
-    outs, _, made, answer, items = begins[1:]
-    assert (outs, made, answer, items) == tuple(
-        bounds[name] for name in ("OUTS", "MADE", "ANSWER", "ITEMS")
+    outs, _, made, answer, copy, items = begins[1:]
+    assert (outs, made, answer, copy, items) == tuple(
+        bounds[name] for name in ("OUTS", "MADE", "ANSWER", "COPY", "ITEMS")
     )
 
 

@@ -323,6 +323,8 @@ def test_a_link_opens_its_finding(visit: Open, reports: Columns) -> None:
     page = visit(f"#{anchor}")
     assert page.locator(f"#{anchor} .step[aria-selected=true] .breach").count() == 1
     assert in_view(page, f"#{anchor}")
+    narrow = visit(f"#{anchor}", width=NARROW)
+    assert in_view(narrow, f"#{anchor} .where")
 
 
 def test_a_link_can_name_a_step(visit: Open, reports: Columns) -> None:
@@ -413,17 +415,18 @@ def test_coverage_is_drawn_on_the_machines(visit: Open, reports: Columns) -> Non
         for scope in report["scopes"]:
             page.select_option("#picture select[name=column]", str(number))
             page.select_option("#picture select[name=scope]", scope["name"])
-            machines = page.locator(".machine")
+            machines = page.locator(".part")
             assert machines.count() == len(scope["diagrams"])
             for place, diagram in enumerate(scope["diagrams"]):
                 machine = machines.nth(place)
-                missed = [n for n, node in enumerate(diagram["nodes"]) if not node["covered"]]
-                marked = machine.locator(".node.missed").evaluate_all(
-                    "all => all.map((one) => Number(one.dataset.node))"
+                missed = ["/".join(n["values"]) for n in diagram["nodes"] if not n["covered"]]
+                marked = machine.locator(".state.missed").evaluate_all(
+                    "all => all.map((one) => one.dataset.state)"
                 )
-                assert sorted(marked) == missed
+                assert sorted(marked) == sorted(missed)
                 never = [r["id"] for a in diagram["arrows"] for r in a["rules"] if not r["covered"]]
-                assert machine.locator("code.missed").all_inner_texts() == never
+                assert machine.locator("code.missed").all_text_contents() == never
+                assert machine.locator(".arrow text.missed").all_text_contents() == never
 
 
 def test_a_client_that_did_not_go_through_a_scope_has_no_picture(visit: Open) -> None:

@@ -37,11 +37,12 @@ def report():
 
 @pytest.mark.parametrize("check", BY_ID)
 def test_nothing_new_is_violated(report, check):
-    """Every violation of the check is on file, and its premise held."""
+    """Every violation of the check is on file, and its premise held if it speaks of the scopes."""
     found = next(c for c in report["checks"] if c["id"] == check)
     new = [f for f in found["findings"] if f["verdict"] == "violation" and f["known"] is None]
     assert new == [], "\n\n".join(f"{f['scenario']}\n{f['timeline']}" for f in new)
-    assert found["premises"] > 0
+    spoken_of = any(BY_ID[check].speaks_of(QUICK.scopes[name].bounds) for name in SCOPES)
+    assert found["premises"] > 0 or not spoken_of
 
 
 def test_the_promised_coverage_was_reached(report):

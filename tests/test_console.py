@@ -39,21 +39,19 @@ def long_lines(text: str) -> list[str]:
     ]
 
 
-WORDY = "a fault that takes many words to tell, [server_error] among them, " * 4
-
-
-def wordy() -> Json:
-    """A report in which everything is long."""
+def wordy(code: str = "[server_error]") -> Json:
+    """A report in which everything is long, and has a code in it."""
+    words = f"a fault that takes many words to tell, {code} among them, " * 4
     odd = finding(
-        text=WORDY, clause=WORDY, scenario="x" * 90, replay="realtime-conformance replay x"
+        text=words, clause=words, scenario="x" * 90, replay="realtime-conformance replay x"
     )
-    known = finding(text=WORDY, known=WORDY, scope="message-and-call", clause=f"{WORDY} again")
+    known = finding(text=words, known=words, scope="message-and-call", clause=f"{words} again")
     wide = {"covered": 123_456, "total": 383_866}
     reach = dict.fromkeys(("nodes", "edges", "edge_pairs", "interruption_points", "paths"), wide)
     return report(
         check("no-rejected-event", odd, known),
         scopes=[scope("message-and-call", reach=reach, cut_short="cut short: by the budget")],
-        reasons=[f"coverage of message-and-call: {WORDY}"],
+        reasons=[f"coverage of message-and-call: {words}"],
     )
 
 
@@ -68,9 +66,12 @@ def test_it_fits(timelines: str) -> None:
 
 
 def test_nothing_in_brackets_is_swallowed() -> None:
-    """What a client says is no markup."""
-    text = shown(wordy())
-    assert "[server_error]" in text
+    """What a client says is no markup: other brackets make no difference."""
+    for timelines in human.TIMELINES:
+        text = shown(wordy("[server_error]"), timelines)
+        assert "[server_error]" in text
+        other = shown(wordy("(server_error)"), timelines)
+        assert text.replace("[server_error]", "(server_error)") == other
 
 
 def test_colours_say_nothing_that_the_words_do_not() -> None:
@@ -152,7 +153,18 @@ def test_a_matrix_has_a_row_for_each_check_of_any_column() -> None:
     assert rows[0].split()[1:] == ["violation", "7x", "-"]
     assert rows[-1].split()[1:] == ["-", "pass"]
     assert finding()["replay"] in text
+    assert "violations: 1 new, 1 known" in text
+    assert "abcdef:0002" not in text
     assert long_lines(text) == []
+
+
+def test_columns_are_headed_by_what_tells_them_apart() -> None:
+    """A table of many releases fits, and no heading is empty."""
+    assert human.heads(["a 1", "a 2"]) == ["1", "2"]
+    assert human.heads(["a b 1", "a b 1 full"]) == ["1", "1 full"]
+    assert human.heads(["a 1", "b 1"]) == ["a 1", "b 1"]
+    assert human.heads(["a"]) == ["a"]
+    assert human.heads(["a 1", "a"]) == ["a 1", "a"]
 
 
 def test_it_is_said_what_will_be_done() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from realtime_protocol.bounds import BRIEF, scope
+from realtime_protocol.bounds import BRIEF, scope, sizes
 from realtime_protocol.machine import Machine
 from realtime_protocol.messages import Addressed, readings
 from realtime_protocol.names import Names
@@ -221,10 +221,27 @@ def test_an_output_of_an_unknown_call_is_an_item_like_others(call: Any) -> None:
     assert read(creation({**OUTPUT, "call_id": call}), created=2) == []
 
 
+CALL = {"type": "function_call", "call_id": "call_1", "name": "look_up", "arguments": "{}"}
+
+
 def test_only_an_output_answers_a_call() -> None:
     """The call itself, put back under another id, is not its own answer."""
-    call = {"type": "function_call", "call_id": "call_1", "name": "look_up", "arguments": "{}"}
-    assert read(creation(call)) == [(4, 0)]
+    assert read(creation(CALL)) == [(4, 0)]
+
+
+def test_a_call_that_is_created_anew_has_a_slot_of_its_own() -> None:
+    """Under another id it is a copy of that call; one that nobody made is an item like others."""
+    bounds = {**machine().bounds, "ANEW": 1}
+    anew = Machine({**bounds, **sizes(bounds)})
+    state = anew.initial
+
+    def slots(item: Wire) -> list[int]:
+        return [reading.slot for reading in readings(anew, NAMES, state, creation(item))]
+
+    assert slots(CALL) == [anew.bounds["COPY"] + 1]
+    assert slots({**CALL, "id": "item_again"}) == [anew.bounds["COPY"] + 1]
+    assert slots({**CALL, "id": "item_call"}) == [1]
+    assert slots({**CALL, "call_id": "call_9"}) == [anew.bounds["MADE"]]
 
 
 @pytest.mark.parametrize("item", [None, "text", [], {}])

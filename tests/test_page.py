@@ -1,4 +1,4 @@
-"""The report as one HTML file: whole, safe, small, and the same twice; and the pictures in it."""
+"""The report as one HTML file: whole, safe, small, and the same twice; and the coverage in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
-from itertools import pairwise
 from typing import Any
 from xml.etree import ElementTree as Xml
 
@@ -14,14 +13,13 @@ import pytest
 
 from realtime_conformance.drawing import diagrams
 from realtime_conformance.ledger import Ledger
-from realtime_conformance.report import svg
 from realtime_conformance.report.columns import columns
 from realtime_conformance.report.page import LARGEST, embedded, issues_of, page
 from realtime_protocol.bounds import SCOPES
 from realtime_protocol.export.diagram import all_diagrams
 from realtime_protocol.graph import Graph, enumerate_graph
 from realtime_protocol.machine import Machine
-from sample_reports import DIAGRAM, broken, check, clean, finding, report, step
+from sample_reports import broken, check, clean, finding, report, scope, step
 
 Json = dict[str, Any]
 
@@ -228,74 +226,42 @@ def test_one_edge_covers_what_it_changes(graph: Graph) -> None:
     assert covered == {("connection", graph.machine.rules[first[0]].id)}
 
 
+def test_a_rule_is_covered_where_it_was_taken_only(graph: Graph) -> None:
+    """The same rule between two other nodes is another matter."""
+    for diagram in all_diagrams(graph):
+        labels = [label for _, _, label in diagram.edges]
+        for label in {label for label in labels if labels.count(label) > 1}:
+            (number, *_) = graph.machine.numbers(label)
+            edge = next(
+                (state, *step)
+                for state, outgoing in graph.successors.items()
+                for step in outgoing
+                if step[0] == number
+            )
+            drawn = diagrams(Ledger(graph, edges={edge}))
+            (same,) = [one for one in drawn if one["name"] == diagram.name]
+            rules = [r for arrow in same["arrows"] for r in arrow["rules"] if r["id"] == label]
+            assert 0 < sum(rule["covered"] for rule in rules) < len(rules)
+            return
+    pytest.fail("expected a rule that leads between more than two nodes")
+
+
 # -- pictures ---------------------------------------------------------------------------------
 
 
-def pictures() -> list[Json]:
-    """The diagrams of some scopes, and the sample."""
-    scopes = ("audio-reply", "updates", "manual-turn", "mcp-tools")
-    graphs = [enumerate_graph(Machine(SCOPES[name].bounds)) for name in scopes]
-    return [DIAGRAM, *(one for graph in graphs for one in diagrams(Ledger(graph)))]
-
-
-def numbers(root: Xml.Element, name: str) -> list[int]:
-    """The positions that a picture gives its nodes or arrows."""
-    return [int(e.get(f"data-{name}", "")) for e in root.iter() if e.get(f"data-{name}")]
-
-
-def test_a_picture_shows_every_node_and_arrow_once() -> None:
-    """It is XML, the same twice, and inside of its frame."""
-    for diagram in pictures():
-        text = svg.drawn(diagram)
-        assert text == svg.drawn(diagram)
-        root = Xml.fromstring(text)
-        assert sorted(numbers(root, "node")) == list(range(len(diagram["nodes"])))
-        assert sorted(numbers(root, "arrow")) == list(range(len(diagram["arrows"])))
-        width, height = (float(root.get(name, "")) for name in ("width", "height"))
-        for frame in root.iter("rect"):
-            x, y, wide, high = (float(frame.get(n, "")) for n in ("x", "y", "width", "height"))
-            assert 0 <= x <= x + wide <= width
-            assert 0 <= y <= y + high <= height
-
-
-def test_no_two_nodes_overlap() -> None:
-    """Each has a place of its own."""
-    for diagram in pictures():
-        frames = [
-            tuple(float(frame.get(n, "")) for n in ("x", "y", "width", "height"))
-            for frame in Xml.fromstring(svg.drawn(diagram)).iter("rect")
-        ]
-        for at, (x, y, wide, high) in enumerate(frames):
-            for u, v, width, height in frames[at + 1 :]:
-                apart = x + wide <= u or u + width <= x or y + high <= v or v + height <= y
-                assert apart, diagram["name"]
-
-
-def test_arrows_follow_the_layers() -> None:
-    """Each goes from layer to layer, and ordering the places makes no more crossings."""
-    for diagram in pictures():
-        pairs = [(arrow["from"], arrow["to"]) for arrow in diagram["arrows"]]
-        initial = [n for n, node in enumerate(diagram["nodes"]) if node["initial"]]
-        layout = svg.arranged(len(diagram["nodes"]), pairs, initial)
-        layer = {place: n for n, places in enumerate(layout.layers) for place in places}
-        assert [(route[0], route[-1]) for route in layout.routes] == pairs
-        for route in layout.routes:
-            steps = {layer[b] - layer[a] for a, b in pairwise(route)}
-            assert steps in ({1}, {-1})
-        plain = [sorted(places) for places in layout.layers]
-        assert svg.crossings(layout.layers, layout.links) <= svg.crossings(plain, layout.links)
-
-
-def test_crossing_arrows_are_uncrossed() -> None:
-    """Two arrows that cross as the nodes are numbered do not cross as they are drawn."""
-    pairs = [(0, 1), (0, 2), (1, 4), (2, 3)]
-    layout = svg.arranged(5, pairs, [0])
-    assert svg.crossings([[0], [1, 2], [3, 4]], layout.links) == 1
-    assert svg.crossings(layout.layers, layout.links) == 0
-
-
-def test_captions_are_text() -> None:
-    """Nothing of a name is taken for markup."""
-    odd = {**DIAGRAM, "nodes": [{"caption": "<b>&\nx", "initial": True, "covered": True}]}
-    root = Xml.fromstring(svg.drawn({**odd, "arrows": []}))
-    assert [text.text for text in root.iter("text")] == ["<b>&", "x"]
+def test_every_scope_has_its_pictures() -> None:
+    """Each once, with the states and arrows of the diagram in the order of the report."""
+    scopes = ("updates", "manual-turn")
+    drawn = [diagrams(Ledger(enumerate_graph(Machine(SCOPES[name].bounds)))) for name in scopes]
+    parts = [scope(name, diagrams=each) for name, each in zip(scopes, drawn, strict=True)]
+    data = data_of(sample(report(scopes=[*parts, scope("audio-reply", diagrams=drawn[0])])))
+    assert data["coverage"]["updates"] == data["coverage"]["audio-reply"]
+    for name, each in zip(scopes, drawn, strict=True):
+        (marks,) = data["coverage"][name].values()
+        for mark, diagram in zip(marks, each, strict=True):
+            picture = Xml.fromstring(data["diagrams"][mark["picture"]]["svg"])
+            states = [e.get("data-state") for e in picture.iter() if e.get("data-state")]
+            assert sorted(states) == sorted("/".join(n["values"]) for n in diagram["nodes"])
+            arrows = [e.get("data-rules") for e in picture.iter() if e.get("data-rules")]
+            expected = [" ".join(r["id"] for r in arrow["rules"]) for arrow in diagram["arrows"]]
+            assert arrows == expected

@@ -60,6 +60,7 @@ CHANGES: Mapping[str, Mapping[str, int]] = {
     "audio-reply": {**BRIEF, "VAD": 0},
     "text-reply": {},
     "tool-round": {**MUTE, "VAD": 0, "TICKS": 0},
+    "tool-update": {"VAD": 0},
     "two-items": {**CALM, "VAD": 0, "BURST": 0},
     "message-and-call": {**CALM, "VAD": 0},
     "mcp-tools": {**CALM, "VAD": 0},
@@ -120,12 +121,15 @@ LAWLESS: Mapping[str, Mapping[str, int]] = {
     "messages": {"VAD": 0, "SPEAKER": 0, "VOICES": 1, "CANCELS": 0, "DELETES": 2},
     "creations": {**QUIET, "DELETES": 1, "CREATES": 1, "CONTEXTS": 1},
     "outputs": {**QUIET, "TEXT_OUT": 0, "CALL_OUT": 1, "CALLS_FROM": 1, "DELETES": 1},
+    "created anew": {
+        **QUIET, "TEXT_OUT": 0, "CALL_OUT": 1, "CALLS_FROM": 1, "DELETES": 1, "ANEW": 1,
+    },
     "retrievals": {**QUIET, "DELETES": 1, "RETRIEVES": 1},
     "commits": {**QUIET, "TRACK_BUFFER": 1, "COMMITS": 1, "CLEARS": 1, "CLEARINGS": 1},
     "put back": {**QUIET, "SOCKETS": 2, "DROPS": 1, "REPEATS": 1},
     "put back unseen": {**QUIET, "SOCKETS": 2, "DROPS": 1, "REPEATS": 1, "DUPLICATES": 1},
     "put back twice": {**QUIET, "SOCKETS": 2, "DROPS": 1, "REPEATS": 1, "DUPLICATES": 2},
-}
+}  # fmt: skip
 """Small scopes for a client that does whatever is possible; each with another kind of message."""
 
 DEFECTS: Mapping[tuple[str, str], str] = {}
@@ -292,6 +296,8 @@ OF_A_DIALECT = {
 
 
 WRONGED = (
+    "client.conversation.item.create.anew",
+    "client.conversation.item.create.copy",
     "client.conversation.item.create.duplicate",
     "server.rejects.conversation.item.truncate.*",
     "server.rejects.conversation.item.delete",
@@ -437,6 +443,15 @@ FAULTS: Mapping[str, tuple[str, tuple[Rule, ...]]] = {
         edited("app.hand_over", {"cut[*]": "1 if response[i] == active else this"}),
     ),
     "cancel-once": ("text-reply", edited("client.response.cancel", permitted="True")),
+    "cancel-by-id-once": (
+        "race",
+        edited("client.response.cancel.one", permitted="True", within="CANCEL_BY_ID == 1"),
+    ),
+    "request-waits": ("race", edited("client.response.create", permitted="True")),
+    "commit-has-sound": (
+        "manual-turn",
+        edited("client.input_audio_buffer.commit", permitted="buffer == enough"),
+    ),
     "socket-is-empty": ("reconnection", edited("network.drops", {"item[*]": "this"})),
     "closed-sends-nothing": (
         "reconnection",

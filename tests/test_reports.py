@@ -152,6 +152,23 @@ def test_a_suite_is_red_exactly_if_its_run_failed(name: str) -> None:
     assert all(any(reason in text for reason in data["reasons"]) for text in failures)
 
 
+def test_a_failure_stands_where_it_belongs() -> None:
+    """With its check, its scope, or what else it is about."""
+    (suite,) = suites(ODD)
+    failed = {
+        case.get("name"): len([line for line in text.splitlines() if line in ODD["reasons"]])
+        for case in suite.iter("testcase")
+        if (text := case.findtext("failure"))
+    }
+    assert failed == {
+        "no-rejected-event": 1,
+        "comes-to-rest": 1,
+        "coverage of audio-reply": 2,
+        "known issues still show": 1,
+        "runs are made and the same again": 3,
+    }
+
+
 def test_a_real_report_is_junit(real: Json) -> None:
     """With the timeline of what is new, and the counts of what is there."""
     (suite,) = suites(real)

@@ -58,7 +58,7 @@ BOUNDS = {
         HANDOVERS=1, CLOSES=1, HANDLES=1, FATALS=1, CONVERSATION_CREATED=1, SILENT_EXPIRY=1,
         CANCEL_HITS_NEXT=1, LATE_DELTAS=1, CANCEL_BY_ID=1, TRACK_USERS=1, TRACK_BUFFER=1,
         TRANSCRIPTION=1, EARLY_ASR=1, SEGMENTS=1, DEAF=1, ASR=1, PAUSES=1, STUCK=1, SIDEBAND=1,
-        REPEATS=1, WAITS=1,
+        REPEATS=1, WAITS=1, ANEW=1,
     ).bounds,
     "nothing but text": audio_reply(AUDIO_OUT=0, TEXT_OUT=1, VAD=0, FULL=0, DUPLICATES=1).bounds,
     "as in beta": audio_reply(
@@ -632,6 +632,8 @@ LAWLESS: dict[str, dict[str, int]] = {
     "twice": {**TYPED, "REPEATS": 1},
     "twice unseen": {**TYPED, "REPEATS": 1, "DUPLICATES": 1},
     "twice added": {**TYPED, "REPEATS": 1, "DUPLICATES": 2},
+    "anew": {**MUTED, "DELETES": 1, "INTERRUPTIONS": 1, "ANEW": 1},
+    "copies": {**CALL, "ANEW": 1},
     "removes": {**TEXT, "REMOVALS": 1, "DELETES": 1, "TRACK_USERS": 1},
     "app": {**TEXT, "CHANGES": 1, "TOOLS": 1, "OPTIONS": 1, "HANDOVERS": 1, "CLOSES": 1},
     "drop": {**TEXT, "SOCKETS": 2, "DROPS": 1, "TRACK_USERS": 1},

@@ -105,7 +105,7 @@ UNREACHED: Mapping[str, tuple[str, Callable[[Bounds], bool]]] = {
     ),
     "server.rejects.conversation.item.create.duplicate": (
         "a client puts back only what is gone, and everything else it creates once",
-        lambda b: not b["REPEATS"],
+        lambda b: not (b["REPEATS"] or b["ANEW"]),
     ),
     "server.rejects.conversation.item.create.call": (
         "where nothing disturbs nothing is deleted, so a call is there when it is answered",
@@ -161,6 +161,8 @@ def known(machine: Machine, state: State, item: int) -> bool:
         return machine.value(state, f"output[{item}]") >= machine.code("output", "opened")
     if bounds["MADE"] <= item < bounds["ANSWER"]:
         return machine.value(state, "created") > item - bounds["MADE"]
+    if item >= bounds["COPY"]:
+        return bool(machine.value(state, f"item[{item}]"))
     if item >= bounds["ANSWER"]:
         tool = machine.value(state, f"tool[{item - bounds['ANSWER']}]")
         return tool == machine.code("tool", "answered")
@@ -176,8 +178,16 @@ def can_say(machine: Machine, state: State, step: Step) -> bool:
         rule.event == "conversation.item.create"
         and 2 <= step.argument < machine.bounds["ITEMS"] + 2
     ):
-        return known(machine, state, step.argument - 2)
+        return known(machine, state, step.argument - 2) and listed(machine, state, step)
     return True
+
+
+def listed(machine: Machine, state: State, step: Step) -> bool:
+    """Whether the place that a message names was listed; before that nobody knows the answer."""
+    item = step.argument - 2
+    if item >= machine.bounds["OUTS"]:
+        return True
+    return machine.value(state, f"output[{item}]") >= machine.code("output", "listed")
 
 
 def possible(machine: Machine, state: State) -> list[Step]:
@@ -245,8 +255,8 @@ def item_of(server: ReferenceServer, slot: int) -> Wire:
     """An item that a client creates: one of its own, or one that is put back."""
     bounds, names = server.machine.bounds, server.names
     name = {"id": names.ids.get(("item", slot), f"item_client_{slot}")}
-    call = names.ids.get(("call", slot))
-    if slot >= bounds["ANSWER"]:
+    call = names.ids.get(("call", slot - bounds["COPY"] if slot >= bounds["COPY"] else slot))
+    if bounds["ANSWER"] <= slot < bounds["COPY"]:
         call = names.ids["call", slot - bounds["ANSWER"]]
         return {**name, "type": "function_call_output", "call_id": call, "output": "sunny"}
     if call is not None:

@@ -32,7 +32,8 @@ class Item:
 
     `text` is what a message says, the name and the arguments of a call, or an output; None if the
     words are not known, as those of sound are not. `call` is the id of the call that an item makes
-    or answers. `interrupted` is whether a message is remembered as cut short.
+    or answers. `interrupted` is whether a message is remembered as cut short. `date` is what it is
+    ordered by, in seconds, in a place that is in the order of dates; None in any other.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Item:
     text: str | None = None
     interrupted: bool = False
     call: str = ""
+    date: float | None = None
 
 
 @attrs.frozen

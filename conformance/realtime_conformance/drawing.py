@@ -20,7 +20,7 @@ Json = dict[str, Any]
 def diagrams(ledger: Ledger) -> list[Json]:
     """Every diagram of the scope.
 
-    Each has a name, its fields, `nodes` with their caption, and `arrows` between the positions of
+    Each has a name, its fields, `nodes` with their values, and `arrows` between the positions of
     two nodes, with the ids of the rules that lead from the one to the other.
     """
     covered = {diagram.name: diagram for diagram in all_diagrams(_visited(ledger))}
@@ -49,7 +49,7 @@ def _drawn(whole: Diagram, covered: Diagram) -> Json:
         "fields": list(whole.fields),
         "nodes": [
             {
-                "caption": whole.caption(node),
+                "values": list(node),
                 "initial": node in whole.initial,
                 "covered": node in nodes,
             }

@@ -27,10 +27,17 @@ Json = dict[str, Any]
 
 UNTOLD = (
     "reply-is-heard",
+    "interrupted-is-silent",
+    "call-is-answered",
+    "session-is-configured",
+    "call-is-kept",
     *(check.id for family in (memory, heard, promises, errors) for check in family.CHECKS),
 )
-"""Checks of what did not happen until the end, and of what a client says of itself, which no file
-looks at yet."""
+"""Checks of what is heard, of what did not happen, and of what a client says of itself, which no
+file looks at yet."""
+
+CORRECTIONS = ["conversation.item.delete", "conversation.item.truncate"]
+"""What a client sends so that the conversation holds no more than was heard."""
 
 
 class NotShown(ValueError):
@@ -97,6 +104,8 @@ def _offence(history: History, check: Check, finding: Finding) -> Json:
         return {"kind": "closing" if _is_of_closing(history, check) else "busy"}
     if check.id == "session-goes-on":
         return _standstill(history)
+    if check.id == "interrupted-is-corrected":
+        return _uncorrected(history, finding.position)
     if check.id in UNTOLD:
         raise NotShown(f"expected a violation that a file can look at, got one of {check.id}")
     return _deed(history, finding.position)
@@ -153,6 +162,17 @@ def _standstill(history: History) -> Json:
     ]
     since = len(acts_until(history, max(came, default=0)))
     return {"kind": "stuck", "expected": expected, "since": since}
+
+
+def _uncorrected(history: History, position: int) -> Json:
+    """A message that is corrected at no time behind what has cut it."""
+    disturbed = [n for n in range(position + 1) if _disturbs(history.entries[n])]
+    since = len(acts_until(history, max(disturbed, default=0)))
+    return {"kind": "stuck", "expected": CORRECTIONS, "since": since}
+
+
+def _disturbs(entry: Entry) -> bool:
+    return entry.rule is not None and bool(entry.rule.disturbs)
 
 
 def _wanted_of_client(last: Entry) -> list[str]:

@@ -64,7 +64,7 @@ async def rest(ticks=0):
 
 RECORD = '''
 messages = []  # what the agent sent, in order
-deeds = []  # the same, and what it told the speaker
+deeds = []  # the same, what it told the speaker, and its calls of functions
 faults = []  # what is wrong with it
 
 
@@ -361,6 +361,7 @@ calls = {}  # the calls of the function that have not ended, by their id
 @function_tool(name="look_up")
 async def look_up(context: RunContext, city: str) -> str:
     """Look up the weather in a city."""
+    deeds.append({"type": "call"})
     calls[context.function_call.call_id] = asyncio.get_running_loop().create_future()
     return await calls[context.function_call.call_id]
 '''

@@ -17,7 +17,7 @@ from realtime_protocol.machine import Machine
 from realtime_protocol.rule import Rule
 from realtime_protocol.state import Field, Message, State, slotted
 
-KINDS = ("OUTS", "USERS", "NUDGES", "CREATES", "ANSWERS")
+KINDS = ("OUTS", "USERS", "NUDGES", "CREATES", "ANSWERS", "COPIES")
 """The kinds of items in the order of their slots, each by how many it has (`bounds.sizes`)."""
 
 
@@ -109,7 +109,7 @@ def moved(size: str, slot: int, here: Mapping[str, int], there: Mapping[str, int
     """The number under other bounds of one of `size` slots; None if it has none."""
     if size == "ITEMS":
         return _moved_item(slot, here, there)
-    if size in ("OUTS", "ANSWERS"):
+    if size in ("OUTS", "ANSWERS", "COPIES"):
         response, output = divmod(slot, here["OUTPUTS"])
         if output >= there["OUTPUTS"]:
             return None

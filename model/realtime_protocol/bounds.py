@@ -122,6 +122,7 @@ NOTHING_BUT_AUDIO: Mapping[str, int] = {
     "RETRIEVES": 0,
     "CREATES": 0,
     "PLACES": 0,  # largest place of an item that the graph holds
+    "ANEW": 0,  # items that the client deletes and creates anew; a call also under another id
     "REPEATS": 0,  # a client that does wrong may create an item under an id that one has
     "ASIDES": 0,
     # disturbances
@@ -188,8 +189,8 @@ SWITCHES = (
     "CLEARINGS",
     "CONVERSATION_CREATED", "SILENT_EXPIRY", "CANCEL_HITS_NEXT", "LATE_DELTAS", "ITEM_DONE",
     "USER_DONE", "CREATED_DONE", "LIMITS_EARLY", "PART_TEXT", "AUDIO_DELTAS", "SIDEBAND",
-    "RECORDED", "REPEATS", "REPLAYS", "EARLY_ITEM", "INTERIMS", "EARLY_RESPONSE", "CUT_UNCLOSED",
-    "TRANSCRIPT_FIRST", "INDEXES", "CALLS_PLACED", "CONTENTS", "DETAILS",
+    "RECORDED", "REPEATS", "REPLAYS", "EARLY_ITEM", "INTERIMS", "EARLY_RESPONSE",
+    "CUT_UNCLOSED", "TRANSCRIPT_FIRST", "INDEXES", "CALLS_PLACED", "CONTENTS", "DETAILS",
 )  # fmt: skip
 """Bounds that only say whether there is something."""
 MAXIMA = {**dict.fromkeys(SWITCHES, 1), "DUPLICATES": 2}
@@ -201,6 +202,7 @@ def sizes(bounds: Mapping[str, int]) -> dict[str, int]:
     made = outs + bounds["USERS"] + bounds["NUDGES"]
     answer = made + bounds["CREATES"]
     answers = outs if bounds["CALL_OUT"] else 0
+    copies = answers if bounds["ANEW"] else 0
     return {
         "LENGTH": bounds["DELTA"] * bounds["AUDIO"],
         "WORDS": max(bounds["TEXTS"], bounds["ARGUMENTS"]),
@@ -208,7 +210,9 @@ def sizes(bounds: Mapping[str, int]) -> dict[str, int]:
         "MADE": made,
         "ANSWER": answer,
         "ANSWERS": answers,
-        "ITEMS": answer + answers,
+        "COPY": answer + answers,
+        "COPIES": copies,
+        "ITEMS": answer + answers + copies,
     }
 
 
@@ -287,6 +291,23 @@ _SCOPES = (
             "HANGS": 1,
             "MISSING": 1,
             "REFUSED": 1,
+        },
+    ),
+    scope(
+        "tool-update",
+        "the app changes the context while a function is called or runs",
+        **{
+            **TEXT,
+            "RESPONSES": 2,
+            "CALL_OUT": 1,
+            "ANEW": 2,
+            "ARGUMENTS": 1,
+            "CONTEXTS": 1,
+            "CREATES": 1,
+            "PLACES": 1,
+            "TRACK_USERS": 1,
+            "INTERRUPTIONS": 0,
+            "TICKS": 0,
         },
     ),
     scope(

@@ -101,11 +101,14 @@ def _creation(machine: Machine, names: Names, state: State, message: Wire) -> It
     if known is not None:
         yield Addressed(known, place)
         return
-    if at(message, "item.type") == "function_call_output":
-        call = names.slot("call", at(message, "item.call_id"))
-        if call is not None:
-            yield Addressed(machine.bounds["ANSWER"] + call, place)
-            return
+    call = names.slot("call", at(message, "item.call_id"))
+    kind = at(message, "item.type")
+    if kind == "function_call_output" and call is not None:
+        yield Addressed(machine.bounds["ANSWER"] + call, place)
+        return
+    if kind == "function_call" and call is not None and call < machine.bounds["COPIES"]:
+        yield Addressed(machine.bounds["COPY"] + call, place)
+        return
     made = machine.value(state, "created")
     if made < machine.bounds["CREATES"]:
         yield Addressed(machine.bounds["MADE"] + made, place)

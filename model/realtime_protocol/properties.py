@@ -31,7 +31,7 @@ from realtime_protocol.machine import Machine, Step
 from realtime_protocol.ranges import simplified
 from realtime_protocol.rule import Actor, Rule
 from realtime_protocol.rules import FIELDS, RULES
-from realtime_protocol.rules.conversation import PLACE_FITS
+from realtime_protocol.rules.conversation import PLACE_TO_BE
 from realtime_protocol.rules.response import WHOLE
 from realtime_protocol.rules.words import ACTIVE
 from realtime_protocol.state import State
@@ -345,6 +345,8 @@ OPTIONAL = (
     "client.conversation.item.delete",
     "client.conversation.item.retrieve",
     "client.conversation.item.create.again",
+    "client.conversation.item.create.anew",
+    "client.conversation.item.create.copy",
     "client.conversation.item.create.duplicate",
     "client.speaker.pause",
 )
@@ -948,10 +950,36 @@ ALWAYS: tuple[Property, ...] = (
         of="client",
         about="A cancel is sent once for a response, while there is something to cancel.",
         source="SDK response_cancel_event.py; facts 4",
-        rules=("client.response.cancel*",),
+        rules=("client.response.cancel",),
         holds="(requested > 0 or any(response[q] == active for q in RESPONSES))"
-        " and all(response[q] != active or oob[q] == 1 or argument > 0 or cancelling[q] == 0"
-        " for q in RESPONSES)",
+        " and all(response[q] != active or oob[q] == 1 or cancelling[q] == 0 for q in RESPONSES)",
+    ),
+    Property(
+        id="cancel-by-id-once",
+        kind="precondition",
+        of="client",
+        about="A cancel that names its response is sent once, while that is active.",
+        source="SDK response_cancel_event.py; facts 4",
+        rules=("client.response.cancel.one",),
+        holds="response[r] == active and cancelling[r] == 0",
+    ),
+    Property(
+        id="request-waits",
+        kind="precondition",
+        of="client",
+        about="A reply is asked for while no other is, and no response is active.",
+        source="SDK response_create_event.py; facts 7.1, 8 #2",
+        rules=("client.response.create",),
+        holds="requested == 0 and all(response[q] != active or oob[q] == 1 for q in RESPONSES)",
+    ),
+    Property(
+        id="commit-has-sound",
+        kind="precondition",
+        of="client",
+        about="A turn is committed of which there is enough, and which was not cleared.",
+        source="SDK input_audio_buffer_commit_event.py; facts 3.2, 8 #21",
+        rules=("client.input_audio_buffer.commit",),
+        holds="buffer == enough and emptying == 0",
     ),
     # -- the conversation
     Property(
@@ -1025,10 +1053,10 @@ ALWAYS: tuple[Property, ...] = (
         id="place-is-known",
         kind="precondition",
         of="client",
-        about="An item is put behind one that the client knows to be in the conversation.",
+        about="An item is put behind one that is in the conversation, or on its way there.",
         source="SDK conversation_item_create_event.py; facts 6, 8 #11",
         rules=("client.conversation.item.create*",),
-        holds=PLACE_FITS,
+        holds=PLACE_TO_BE,
     ),
     Property(
         id="truncate-is-accepted",

@@ -310,6 +310,18 @@ class ForgetsContext(ReferenceClient):
             super().update_chat_ctx()
 
 
+class DeletesRunning(ReferenceClient):
+    """Takes for the conversation what the app has of it, in which a call is only once answered."""
+
+    def update_chat_ctx(self) -> None:
+        """Delete what the app does not know, and add its message."""
+        answered = {e.item["call_id"] for e in self.entries if "output" in e.item}
+        for entry in self.entries:
+            if entry.item["type"] == "function_call" and entry.item["call_id"] not in answered:
+                self.delete(entry.id)
+        super().update_chat_ctx()
+
+
 class NamesDeleted(ReferenceClient):
     """Adds an item behind the newest one of the user, though that may be deleted."""
 
@@ -378,6 +390,8 @@ class ReconnectsAfterClose(ReferenceClient):
 
     async def close(self) -> None:
         """Give the connection a moment to end, which is long enough to open another."""
+        if self.segments:
+            self.silence()
         self.hang_up()
         await asyncio.sleep(RETRY_SECONDS)
         await super().close()
@@ -460,6 +474,25 @@ class ReplaysBackwards(ReferenceClient):
         """Begin at the end."""
         for entry in reversed(self.entries):
             self.put(entry)
+
+
+class ReplaysLate(ReferenceClient):
+    """Puts the conversation back once something new is said, and so behind that."""
+
+    owed = False
+
+    def replay(self) -> None:
+        """Wait for something to go on from."""
+        self.owed = bool(self.entries)
+
+    def on_conversation_item_added(self, event: Wire) -> None:
+        """Now it is needed."""
+        super().on_conversation_item_added(event)
+        if self.owed:
+            self.owed = False
+            for entry in self.entries:
+                if not entry.listed:
+                    self.put(entry)
 
 
 class ChainsBackwards(ReferenceClient):

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from doubles.conversation import Entry
 from doubles.link import Wire
 from doubles.telling import Telling
 from realtime_conformance.clients.interface import FUNCTION, Seams
@@ -190,6 +191,17 @@ class SummarizingClient(ReferenceClient):
         super().on_response_created(event)
 
 
+class RenamingClient(ReferenceClient):
+    """Gives each whole call another id when the context changes: an output names the call alone."""
+
+    def update_chat_ctx(self) -> None:
+        """Create the calls anew, then add the message."""
+        for entry in [entry for entry in self.entries if entry.item.get("arguments")]:
+            self.delete(entry.id)
+            self.create(Entry({**entry.item, "id": f"{entry.id}_anew"}))
+        super().update_chat_ctx()
+
+
 class CheckingClient(ReferenceClient):
     """Asks for the server's copy of the first message of the user, if it is still there."""
 
@@ -210,5 +222,6 @@ VARIANTS: dict[str, tuple[type[ReferenceClient], str]] = {
     "chaining": (ChainingClient, "reconnection"),
     "summarizing": (SummarizingClient, "aside"),
     "checking": (CheckingClient, "updates"),
+    "renaming": (RenamingClient, "tool-update"),
 }
 """Clients that are correct in another way, each with a scope in which that matters."""

@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from realtime_conformance.checks import (
+    calls,
+    connection,
+    conversation,
     errors,
     heard,
+    interruption,
     liveness,
     memory,
     playout,
     promises,
     requests,
+    tools,
     truncation,
 )
 from realtime_conformance.checks.interface import Check
 
-CHECKS: tuple[Check, ...] = (
-    truncation.CHECKS
-    + requests.CHECKS
-    + playout.CHECKS
-    + liveness.CHECKS
-    + memory.CHECKS
-    + heard.CHECKS
-    + promises.CHECKS
-    + errors.CHECKS
+FAMILIES = (
+    truncation,
+    interruption,
+    requests,
+    playout,
+    tools,
+    calls,
+    connection,
+    conversation,
+    liveness,
+    memory,
+    heard,
+    promises,
+    errors,
 )
+CHECKS: tuple[Check, ...] = tuple(check for family in FAMILIES for check in family.CHECKS)
 BY_ID: dict[str, Check] = {check.id: check for check in CHECKS}

@@ -68,22 +68,6 @@ def _concealed(history: History, account: Account, faults: list[Entry]) -> Itera
                      "from is told as a fatal one")  # fmt: skip
 
 
-def _fatal_ends(history: History) -> Judgement:
-    fatal = [entry for entry in _faults(history) if entry.rule and entry.rule.id == FATAL]
-    again = ((n, e) for n, e in enumerate(history.entries) if e.act == "connect" and e.was("fatal"))
-    found = [
-        Finding(
-            "violation",
-            position,
-            "client.connect",
-            enabling(history.disturbance(position)),
-            "the client connects again, though the server has said that no session is to be had",
-        )
-        for position, _ in again
-    ]
-    return judged(len(fatal), found[:1])
-
-
 ERRORS = ("errors",)
 
 CHECKS = (
@@ -93,7 +77,7 @@ CHECKS = (
         "nothing went wrong in the run, and the client tells of errors",
         "livekit AgentSession, event error",
         _no_false_alarm,
-        ERRORS,
+        needs=ERRORS,
     ),
     Check(
         "fault-is-told",
@@ -102,13 +86,7 @@ CHECKS = (
         "errors",
         "SDK realtime_error_event.py; livekit RealtimeModelError.recoverable",
         _fault_is_told,
-        ERRORS,
-    ),
-    Check(
-        "fatal-ends",
-        "After an error that says that no session is to be had the client does not connect again.",
-        "the server said that no session is to be had",
-        "facts 7.4, 8 #26, #27, #36",
-        _fatal_ends,
+        needs=ERRORS,
+        subject=("FAILURES",),
     ),
 )

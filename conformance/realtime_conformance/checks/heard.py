@@ -141,7 +141,7 @@ CHECKS = (
         "what it remembers",
         "GUIDE, interruption and truncation: the model must not believe that the user heard it",
         _unheard_not_said,
-        MEMORY,
+        needs=MEMORY,
     ),
     Check(
         "heard-is-said",
@@ -151,6 +151,6 @@ CHECKS = (
         "remembers",
         "livekit ChatMessage.interrupted, AgentSession.history; GUIDE, interruption and truncation",
         _heard_is_said,
-        MEMORY,
+        needs=MEMORY,
     ),
 )

@@ -9,7 +9,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Literal
 
 import attrs
@@ -55,7 +55,9 @@ class Check:
     premise: str
     source: str
     judge: Callable[[History], Judgement]
-    needs: tuple[str, ...] = ()
+    needs: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    subject: tuple[str, ...] = attrs.field(default=(), kw_only=True)
+    """Bounds without which a scope holds nothing that the check could speak of."""
 
     def exempts(self, tells: Iterable[str]) -> bool:
         """Whether the check has nothing to ask of a client that tells of itself by these calls."""
@@ -64,6 +66,10 @@ class Check:
     def fingerprint(self, finding: Finding) -> str:
         """What makes two findings the same."""
         return " / ".join((self.id, finding.clause, " + ".join(finding.enabled_by)))
+
+    def speaks_of(self, bounds: Mapping[str, int]) -> bool:
+        """Whether a scope with these bounds holds the subject of the check."""
+        return all(bounds[name] > 0 for name in self.subject)
 
 
 def judged(premises: int, findings: Iterable[Finding]) -> Judgement:

@@ -100,7 +100,7 @@ def _differences(place: str, held: Sequence[Item], kept: Sequence[Item]) -> Iter
         if item.id not in other:
             text = f"the {place} holds {item.id}, which the server does not"
             yield f"{place}: more {_what(item)}", text
-    yield from _disorder(place, list(other), list(own))
+    yield from _disorder(place, list(other), [item for item in own.values() if item.id in other])
     for name, item in own.items():
         if name in other:
             yield from _other_words(place, other[name], item)
@@ -111,10 +111,13 @@ def _twice(items: Sequence[Item]) -> str:
     return next(name for name in ids if ids.count(name) > 1)
 
 
-def _disorder(place: str, held: list[str], kept: list[str]) -> Iterator[Difference]:
-    wanted = [name for name in held if name in kept]
-    found = [name for name in kept if name in held]
-    if wanted != found:
+def _disorder(place: str, held: list[str], kept: Sequence[Item]) -> Iterator[Difference]:
+    found = [item.id for item in kept]
+    wanted = [name for name in held if name in found]
+    if all(item.date is not None for item in kept):
+        # time stands still between steps, so what is of one date may stand in any order
+        kept = sorted(kept, key=lambda item: (item.date, wanted.index(item.id)))
+    if wanted != [item.id for item in kept]:
         text = f"the {place} holds {', '.join(found)}, and the server {', '.join(wanted)}"
         yield f"{place}: order", text
 
@@ -274,7 +277,7 @@ CHECKS = (
         "livekit RealtimeSession.chat_ctx; SDK conversation_item_added.py and "
         "conversation_item_deleted_event.py",
         _mirror_agrees,
-        MEMORY,
+        needs=MEMORY,
     ),
     Check(
         "context-agrees",
@@ -283,7 +286,7 @@ CHECKS = (
         "the client told at rest what its agent goes on from, and was connected",
         "livekit Agent.chat_ctx, AgentSession.history; GUIDE, interruption and truncation",
         _context_agrees,
-        MEMORY,
+        needs=MEMORY,
     ),
     Check(
         "reconnection-keeps",
@@ -293,5 +296,6 @@ CHECKS = (
         "words",
         "facts 7.4: no resume, so the client puts the conversation back",
         _reconnection_keeps,
+        subject=("DROPS", "TRACK_USERS"),
     ),
 )

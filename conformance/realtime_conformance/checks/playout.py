@@ -5,24 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from realtime_conformance.checks.interface import Check, Finding, Judgement, enabling, judged
+from realtime_conformance.checks.moments import end_of_main
 from realtime_conformance.history import Entry, History
 from realtime_protocol.bounds import UNIT_MS
-
-SILENT = ("stuck", "fatal")
-"""Fields of what ends playout whatever the client does."""
-
-
-def _end_of_main(history: History) -> tuple[int, Entry] | None:
-    """The last step of the main part; None if the run was ended early, or playout with it."""
-    if history.stopped or history.hang:
-        return None
-    main = [(n, entry) for n, entry in enumerate(history.entries) if entry.phase == "main"]
-    if not main:
-        return None
-    position, last = main[-1]
-    machine = last.machine
-    over = any(machine.value(last.after, name) for name in SILENT)
-    return None if over else (position, last)
 
 
 def _whole_replies(last: Entry) -> Iterator[int]:
@@ -38,7 +23,7 @@ def _whole_replies(last: Entry) -> Iterator[int]:
 
 
 def _reply_is_heard(history: History) -> Judgement:
-    end = _end_of_main(history)
+    end = end_of_main(history)
     if end is None:
         return judged(0, ())
     position, last = end
@@ -69,5 +54,6 @@ CHECKS = (
         "a spoken message was complete and not interrupted when the run was at rest",
         "GUIDE, handling audio; livekit AgentSession: a speech is played unless interrupted",
         _reply_is_heard,
+        subject=("SPEAKER",),
     ),
 )

@@ -125,7 +125,7 @@ CHECKS = (
         "livekit SpeechHandle, RealtimeSession.generate_reply: the future fails where no reply "
         "comes",
         _promises_kept,
-        ("pending",),
+        needs=("pending",),
     ),
     Check(
         "states-rest",
@@ -133,7 +133,7 @@ CHECKS = (
         "the client told what agent and user were doing while nothing was under way",
         "livekit AgentSession.agent_state, AgentSession.user_state",
         _states_rest,
-        ("states",),
+        needs=("states",),
     ),
     Check(
         "closing-ends-all",

@@ -140,5 +140,6 @@ CHECKS = (
         "a response.cancel was sent",
         "facts 4: a second cancel is rejected; a late one was applied to the next response",
         _redundant_cancel,
+        subject=("DISTURBANCES", "INTERRUPTIONS"),
     ),
 )

@@ -10,6 +10,9 @@ from realtime_protocol.bounds import UNIT_MS
 
 TRUNCATE = "conversation.item.truncate"
 
+SPOKEN = ("SPEAKER", "INTERRUPTIONS")
+"""Bounds of scopes in which something that is heard can be cut."""
+
 Breach = Callable[[History, int, Entry], Iterator[Finding]]
 
 
@@ -107,6 +110,34 @@ def _matches_heard(history: History, position: int, entry: Entry) -> Iterator[Fi
         )
 
 
+def _redundant(history: History) -> Judgement:
+    sent = [(p, e) for p, e in history.client_messages(TRUNCATE) if _has_audio(history, e)]
+    return judged(len(sent), _repeats(history, sent))
+
+
+def _repeats(history: History, sent: list[tuple[int, Entry]]) -> Iterator[Finding]:
+    """Truncations that cut nothing more than one before that was not rejected."""
+    for number, (position, entry) in enumerate(sent):
+        asked = entry.message["audio_end_ms"]
+        if any(
+            one.slot == entry.slot and one.message["audio_end_ms"] <= asked and _holds(history, at)
+            for at, one in sent[:number]
+        ):
+            yield Finding(
+                "advisory",
+                position,
+                _rule(entry),
+                enabling(history.disturbance(position)),
+                f"{entry.message['item_id']} was truncated at {asked} ms or before already",
+            )
+
+
+def _holds(history: History, position: int) -> bool:
+    """Whether a truncation was applied, or is still to be read."""
+    answer = history.answer(position)
+    return answer is None or answer.rule is None or not answer.rule.error
+
+
 CHECKS = (
     Check(
         "truncate-needs-audio",
@@ -114,6 +145,7 @@ CHECKS = (
         "a conversation.item.truncate was sent",
         "SDK conversation_item_truncate_event.py; livekit/agents #6157; facts 5",
         _each(_needs_audio, _always),
+        subject=SPOKEN,
     ),
     Check(
         "truncate-positive",
@@ -122,6 +154,7 @@ CHECKS = (
         "a conversation.item.truncate was sent",
         "facts 5; CAS-F interrupt_after_the_reply, handle_barge_in",
         _each(_positive, _always),
+        subject=SPOKEN,
     ),
     Check(
         "truncate-within-audio",
@@ -129,6 +162,7 @@ CHECKS = (
         "a conversation.item.truncate was sent of an item with audio",
         "SDK conversation_item_truncate_event.py; facts 5, 8 #6",
         _each(_within_audio, _has_audio),
+        subject=SPOKEN,
     ),
     Check(
         "truncate-matches-heard",
@@ -137,5 +171,14 @@ CHECKS = (
         "a conversation.item.truncate was sent",
         "GUIDE, interruption and truncation",
         _each(_matches_heard, _always),
+        subject=SPOKEN,
+    ),
+    Check(
+        "redundant-truncate",
+        "An item is truncated once: again at the same place, or behind it, is wasteful.",
+        "a conversation.item.truncate was sent of an item with audio",
+        "SDK conversation_item_truncate_event.py: what is behind the place is gone",
+        _redundant,
+        subject=SPOKEN,
     ),
 )

@@ -224,16 +224,17 @@ class LivekitAgent:
         agent = self._session.current_agent
         found = {
             "context": remembered(agent.chat_ctx),
-            "history": remembered(self._session.history),
+            "history": remembered(self._session.history, dated=True),
         }
         with suppress(RuntimeError):  # an agent that does not run has no session of the plugin
             found["mirror"] = remembered(agent.realtime_llm_session.chat_ctx)
         return found
 
-    def states(self) -> dict[str, str]:
-        """What the session says that agent and user are doing, as far as it says."""
-        known = {who: getattr(self._session, f"{who}_state", None) for who in ("agent", "user")}
-        return {who: state for who, state in known.items() if state is not None}
+    if hasattr(AgentSession, "agent_state"):  # a release that has none does not tell
+
+        def states(self) -> dict[str, str]:
+            """What the session says that agent and user are doing."""
+            return {"agent": self._session.agent_state, "user": self._session.user_state}
 
     def pending(self) -> list[str]:
         """Speeches that are not done, and calls of agent code that have not come back."""

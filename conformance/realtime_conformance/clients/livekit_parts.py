@@ -136,23 +136,29 @@ def remove_oldest(context: Any) -> None:
             return
 
 
-def remembered(context: Any) -> list[Item]:
-    """The items of a context, in its order."""
-    return [_item(item) for item in context.items]
+def remembered(context: Any, *, dated: bool = False) -> list[Item]:
+    """The items of a context in its order, with their dates if that is what it is ordered by."""
+    return [_item(item, item.created_at if dated else None) for item in context.items]
 
 
-def _item(item: Any) -> Item:
+def _item(item: Any, date: float | None) -> Item:
     if item.type == CALL:
-        return Item(item.id, CALL, text=f"{item.name}({item.arguments})", call=item.call_id)
+        said = f"{item.name}({item.arguments})"
+        return Item(item.id, CALL, text=said, call=item.call_id, date=date)
     if item.type == OUTPUT:
-        return Item(item.id, OUTPUT, text=item.output, call=item.call_id)
+        return Item(item.id, OUTPUT, text=item.output, call=item.call_id, date=date)
     if item.type != MESSAGE:
-        return Item(item.id, item.type)
-    parts = item.content if isinstance(item.content, list) else [item.content]
+        return Item(item.id, item.type, date=date)
+    cut = bool(getattr(item, "interrupted", False))
+    return Item(item.id, MESSAGE, item.role, _words(item.content), cut, date=date)
+
+
+def _words(content: Any) -> str | None:
+    """The words of a message, or of the transcripts of its sound; None if it has none."""
+    parts = content if isinstance(content, list) else [content]
     said = [part if isinstance(part, str) else getattr(part, "transcript", None) for part in parts]
     known = [piece for piece in said if piece is not None]
-    text = "".join(known) if known else None
-    return Item(item.id, MESSAGE, item.role, text, bool(getattr(item, "interrupted", False)))
+    return "".join(known) if known else None
 
 
 def told(event: Any) -> Told:

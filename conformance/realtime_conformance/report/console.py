@@ -275,23 +275,37 @@ def other_reasons(report: Json) -> list[str]:
 def matrix(reports: Mapping[str, Json], console: Console) -> None:
     """Print what each column breaks, in short, and then one row for each check."""
     for name, report in reports.items():
-        violations = [c for c in cases(report) if c.finding["verdict"] == "violation"]
-        _heading(f"{name}: {client_line(report)}", console)
-        for case in violations:
-            _say(console, f"- {case.finding['fingerprint']}; {_seen(case)}", indent=4)
-            _command(case.finding, console, indent=4)
-        for reason in other_reasons(report):
-            _say(console, f"- {reason}", indent=4)
-        if not violations and not other_reasons(report):
-            _say(console, "no violations")
+        _column(name, report, console)
     _heading("Checks: x is how often a run showed it", console)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     table.add_column("check", no_wrap=True)
-    for name in reports:
-        table.add_column(name)
+    for head in heads(list(reports)):
+        table.add_column(head)
     for check in _ids(reports.values()):
         table.add_row(check, *(_cell(report, check) for report in reports.values()))
     console.print(table)
+
+
+def _column(name: str, report: Json, console: Console) -> None:
+    """What one column breaks: what is not on file, and the reasons besides."""
+    violations = [case for case in cases(report) if case.finding["verdict"] == "violation"]
+    new = [case for case in violations if case.is_new]
+    _heading(f"{name}: {client_line(report)}", console)
+    _say(console, f"violations: {len(new)} new, {len(violations) - len(new)} known")
+    for case in new:
+        _say(console, f"- {case.finding['fingerprint']}; {_seen(case)}", indent=4)
+        _command(case.finding, console, indent=4)
+    for reason in other_reasons(report):
+        _say(console, f"- {reason}", indent=4)
+
+
+def heads(names: Sequence[str]) -> list[str]:
+    """The names of columns without the words with which all of them begin."""
+    words = [name.split() for name in names]
+    same = 0
+    while all(len(one) > same + 1 and one[same] == words[0][same] for one in words):
+        same += 1
+    return [" ".join(one[same:]) for one in words]
 
 
 def _ids(reports: Any) -> list[str]:

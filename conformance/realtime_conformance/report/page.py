@@ -21,10 +21,11 @@ from typing import Any
 import attrs
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from realtime_conformance.report import svg
 from realtime_conformance.report.columns import Columns
 from realtime_conformance.report.console import client_line, other_reasons
 from realtime_conformance.reporting import findings_of
+from realtime_protocol.export.diagram import Diagram
+from realtime_protocol.export.svg import to_svg
 
 Json = dict[str, Any]
 
@@ -303,15 +304,34 @@ def _diagrams(columns: Columns) -> Json:
         key: {
             "name": diagram["name"],
             "fields": diagram["fields"],
-            "nodes": [" ".join(node["caption"].split()) for node in diagram["nodes"]],
+            "nodes": [node["values"] for node in diagram["nodes"]],
             "arrows": [
                 [arrow["from"], arrow["to"], [rule["id"] for rule in arrow["rules"]]]
                 for arrow in diagram["arrows"]
             ],
-            "svg": svg.drawn(diagram),
+            "svg": _picture(diagram),
         }
         for key, diagram in diagrams.items()
     }
+
+
+def _picture(diagram: Json) -> str:
+    """The structure alone, as the exports draw it; its arrows are in the order of the report."""
+    nodes = [tuple(node["values"]) for node in diagram["nodes"]]
+    drawn = Diagram(
+        name=diagram["name"],
+        fields=tuple(diagram["fields"]),
+        nodes=tuple(nodes),
+        edges=tuple(
+            (nodes[arrow["from"]], nodes[arrow["to"]], rule["id"])
+            for arrow in diagram["arrows"]
+            for rule in arrow["rules"]
+        ),
+        initial=tuple(
+            node for node, one in zip(nodes, diagram["nodes"], strict=True) if one["initial"]
+        ),
+    )
+    return to_svg([drawn])
 
 
 def _key(diagram: Json) -> str:
@@ -319,7 +339,7 @@ def _key(diagram: Json) -> str:
     bare = {
         "name": diagram["name"],
         "fields": diagram["fields"],
-        "nodes": [[node["caption"], node["initial"]] for node in diagram["nodes"]],
+        "nodes": [[node["values"], node["initial"]] for node in diagram["nodes"]],
         "arrows": [
             [arrow["from"], arrow["to"], [rule["id"] for rule in arrow["rules"]]]
             for arrow in diagram["arrows"]

@@ -1,7 +1,8 @@
 """The conversation: items created, deleted, retrieved and truncated by the client, and the answers.
 
 Slot `m` is an item: output items first, then the user's spoken items, the system items of idle
-timeouts, the items that the client creates, and the outputs of function calls.
+timeouts, the items that the client creates, the outputs of function calls, and the calls that the
+client creates anew.
 
 The argument of a truncation is its length in units of one audio delta, rounded up: 0 for
 `audio_end_ms: 0`, 1 for anything up to the length of the first delta, and so on. One more than
@@ -27,7 +28,9 @@ PLACE_TO_BE = f"(argument in (0, 1) or {SENT})"
 """It fits by the time that it is read, as far as the client knows: what was sent is read before."""
 CALL = "m - ANSWER"
 """The call that the output in slot `m` answers."""
-HAS_CALL = f"(m < ANSWER or item[{CALL}] == present)"
+COPIED = f"any(q == {CALL} and item[COPY + q] == present for q in COPIES)"
+"""A call of that id was created anew."""
+HAS_CALL = f"(m < ANSWER or m >= COPY or item[{CALL}] == present or {COPIED})"
 SPOKEN = "(m < OUTS and kind[m] == audio and again[m] == 0)"
 """The server has audio of it, or is to have some."""
 FREE = "(sent[m] != 2 and (item[m] != present or DUPLICATES == 2))"
@@ -46,6 +49,8 @@ FIELDS = (
     Field("retrieves", "retrievals sent", limit="RETRIEVES", budget=True),
     Field("created", "items that the client created because its context changed, and those of an "
           "earlier session", limit="CREATES", budget=True),
+    Field("anew", "items that the client has created anew under their ids", limit="ANEW",
+          budget=True),
     Field("context", "items that the app has put into the context and the client not sent",
           limit="CREATES"),
     Field("removal", "items that the app has taken out of the context and the client not deleted",
@@ -262,6 +267,42 @@ RULES = (
         " and (m >= OUTS or output[m] == closed) and argument != m + 2",
         then={"sent[m]": "1"},
         permitted="item[m] != present",
+    ),
+    Rule(
+        id="client.conversation.item.create.anew",
+        actor="client",
+        event="conversation.item.create",
+        sends=True,
+        over={"m": "ITEMS"},
+        address="m",
+        argument_limit="ITEMS + 2",
+        why="A client that has deleted an item creates it once more, under the id that is free "
+        "again by then.",
+        source="SDK conversation_item_create_event.py; livekit/agents 1.2.8, update_chat_ctx",
+        confidence="inferred",
+        when=f"{OPEN} and anew < ANEW and item[m] != absent and deletes[m] > 0 and sent[m] == 0"
+        " and entry[m] == 0 and (m >= OUTS or output[m] == closed) and argument != m + 2",
+        then={"sent[m]": "1", "anew": "anew + 1"},
+        permitted=PLACE_TO_BE,
+        within="item[m] == deleted and argument == 0",
+    ),
+    Rule(
+        id="client.conversation.item.create.copy",
+        actor="client",
+        event="conversation.item.create",
+        sends=True,
+        over={"m": "COPIES"},
+        address="COPY + m",
+        argument_limit="ITEMS + 2",
+        why="A client that has taken a call out of the conversation creates it anew, under another "
+        "id, so that its output has a call.",
+        source="SDK conversation_item_create_event.py; livekit/agents 1.2.9, update_chat_ctx",
+        confidence="documented",
+        when=f"{OPEN} and kind[m] == call and output[m] in (item_done, closed)"
+        " and item[COPY + m] == absent and sent[COPY + m] == 0",
+        then={"sent[COPY + m]": "1"},
+        permitted=f"deletes[m] > 0 and {PLACE_TO_BE}",
+        within="deletes[m] > 0 and argument == 0",
     ),
     Rule(
         id="client.conversation.item.create.output",

@@ -211,6 +211,7 @@ document.addEventListener("click", (event) => {
     else {
       open(finding, button);
       finding.viewer.list.focus({ preventScroll: true });
+      $(".viewer", finding).scrollIntoView({ block: "nearest" });
       address(`#${finding.id}`);
     }
   }
@@ -257,6 +258,7 @@ function followFinding(hash) {
   const button = $("button.open[data-first]", finding) || $("button.open", finding);
   if (button) open(finding, button, step === undefined ? undefined : Number(step) - 1);
   finding.scrollIntoView();
+  if (button) $(".viewer", finding).scrollIntoView({ block: "nearest" });
 }
 
 addEventListener("hashchange", follow);
@@ -281,19 +283,23 @@ function machine(mark) {
   const drawing = data.diagrams[mark.picture];
   const frame = make("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": `Machine ${drawing.name}` });
   frame.innerHTML = drawing.svg;
-  mark.nodes.forEach((covered, n) => $(`[data-node="${n}"]`, frame).classList.toggle("missed", !covered));
+  const states = new Map($$(".state", frame).map((one) => [one.dataset.state, one]));
+  mark.nodes.forEach((covered, n) => states.get(drawing.nodes[n].join("/")).classList.toggle("missed", !covered));
+  const arrows = $$(".arrow", frame);
   const rules = drawing.arrows.map(([from, to, names], n) => {
     const covered = mark.arrows[n];
     const state = covered.every(Boolean) ? "covered" : covered.some(Boolean) ? "partly" : "missed";
-    $(`[data-arrow="${n}"]`, frame).classList.add(state);
+    arrows[n].classList.add(state);
+    $$("text", arrows[n]).forEach((text, r) => text.classList.toggle("missed", !covered[r]));
     const ids = names.flatMap((id, r) => [r ? ", " : "", make("code", { class: covered[r] ? false : "missed" }, id)]);
-    return make("li", { class: state }, ...ids, make("span", {}, `: ${drawing.nodes[from]} to ${drawing.nodes[to]}`));
+    return make("li", { class: state }, ...ids, make("span", {}, `: ${drawing.nodes[from].join(", ")} to ${drawing.nodes[to].join(", ")}`));
   });
   const count = (flags) => `${flags.filter(Boolean).length} of ${flags.length}`;
-  return make("div", { class: "machine" },
+  return make("div", { class: "part" },
     make("h3", {}, drawing.name),
     make("p", {}, make("small", {}, `${drawing.fields.join(", ")}; ${count(mark.nodes)} states, ${count(mark.arrows.flat())} rules between them`)),
-    make("div", { class: "both" }, frame, make("ol", {}, ...rules)));
+    frame,
+    make("details", {}, make("summary", {}, "The same as a list"), make("ol", {}, ...rules)));
 }
 
 picture.addEventListener("input", drawMachines);
