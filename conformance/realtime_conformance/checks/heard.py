@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from realtime_conformance.accounts import Account, Item, Utterance
 from realtime_conformance.checks.interface import Check, Finding, Judgement, judged
 from realtime_conformance.checks.memory import Difference, amiss, id_in, is_cut, once
+from realtime_conformance.checks.moments import is_member
 from realtime_conformance.history import Entry, History
 
 AGENTS = ("context", "history")
@@ -39,9 +40,20 @@ def _kept_of(account: Account, said: Utterance) -> Iterator[tuple[str, Item]]:
 
 def _unheard_not_said(history: History) -> Judgement:
     accounts = [account for account in history.account("main", "fresh") if account.memory]
-    silent = [(a, said) for a in accounts for said in _spoken(a, history.last(a)) if
-              is_cut(history.last(a), said) and not _played(history.last(a), said)]  # fmt: skip
+    silent = [(a, said) for a in accounts for said in _silent(a, history.last(a))]
     return judged(len(silent), once(f for a, said in silent for f in _untrue(history, a, said)))
+
+
+def _silent(account: Account, last: Entry) -> Iterator[Utterance]:
+    """Messages that were interrupted before anything of them was played."""
+    for said in _spoken(account, last):
+        if is_cut(last, said) and _is_over(last, said) and not _played(last, said):
+            yield said
+
+
+def _is_over(last: Entry, said: Utterance) -> bool:
+    """Whether the client was told how much was heard; what is held may still be played."""
+    return any(is_member(last, "segment", said.slot, name) for name in ("none", "finished"))
 
 
 def _untrue(history: History, account: Account, said: Utterance) -> Iterator[Finding]:
@@ -73,11 +85,11 @@ def _heard_is_said(history: History) -> Judgement:
 
 def _heard(account: Account, last: Entry) -> Iterator[Utterance]:
     """Messages of which something was heard, or which were read."""
-    machine = last.machine
     spoken = {said.slot for said in _spoken(account, last)}
-    silent = any(machine.value(last.after, name) for name in ("stuck", "fatal"))
+    silent = any(last.machine.value(last.after, name) for name in ("stuck", "fatal"))
     for said in account.said if not silent else ():
-        if said.text and (_played(last, said) if said.slot in spoken else _is_whole(last, said)):
+        heard = _played(last, said) and _is_over(last, said)
+        if said.text and (heard if said.slot in spoken else _is_whole(last, said)):
             yield said
 
 
@@ -142,6 +154,7 @@ CHECKS = (
         "GUIDE, interruption and truncation: the model must not believe that the user heard it",
         _unheard_not_said,
         needs=MEMORY,
+        subject=("SPEAKER", "INTERRUPTIONS"),
     ),
     Check(
         "heard-is-said",
