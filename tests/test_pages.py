@@ -190,7 +190,7 @@ def test_links_between_pages_have_ends():
             elif (here.parent / path).resolve().is_relative_to(ROOT / "docs" / "specification"):
                 raise AssertionError(f"expected pages of the specification by address: {target}")
             else:
-                assert (here.parent / path).exists(), target
+                assert (here.parent / path).resolve().exists(), target
 
 
 def changed(rule_id, **changes):
