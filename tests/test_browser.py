@@ -26,7 +26,6 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 pytestmark = [
     pytest.mark.slow,  # starts a browser, and makes some hundred runs first
     pytest.mark.skipif(CHROMIUM is None, reason="there is no chromium on this system"),
-    pytest.mark.xdist_group("browser"),
 ]
 
 SMALL = {"TRANSCRIPTS": 1, "AUDIO": 1, "TICKS": 0}

@@ -17,9 +17,6 @@ from realtime_conformance.checks import BY_ID
 from realtime_conformance.engine import Plan, conduct
 from realtime_protocol.bounds import QUICK
 
-# one worker makes the run; the others have the rest of the suite meanwhile
-pytestmark = pytest.mark.xdist_group("conformance")
-
 SCOPES = tuple(sorted(QUICK.thorough))
 KNOWN = Path(__file__).parent.parent / "known-issues" / "livekit-agent.json"
 

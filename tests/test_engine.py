@@ -16,9 +16,6 @@ from realtime_conformance.scenario import parse_id
 from realtime_conformance.shrink import shrink
 from realtime_conformance.strategies.cover import Cover
 
-# the module's report is made once
-pytestmark = pytest.mark.xdist_group("engine")
-
 SMALL = {"TRANSCRIPTS": 1, "AUDIO": 1, "TICKS": 0}
 HERE = {"quick": ("muted-reply",)}
 """Where an issue on file is expected."""

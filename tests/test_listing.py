@@ -13,9 +13,6 @@ from realtime_conformance.cli import app
 from realtime_conformance.engine import Plan, conduct
 from realtime_conformance.listing import LISTED, BadLedger, merge, read
 
-# the module's runs are made once
-pytestmark = pytest.mark.xdist_group("listing")
-
 SMALL = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "TICKS": 0, "VAD": 0}
 PLAN = Plan(client="doubles.reference:ReferenceClient", scopes=("muted-reply",), changes=SMALL)
 

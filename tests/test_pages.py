@@ -303,7 +303,6 @@ def manual(tmp_path_factory):
 
 
 @pytest.mark.slow  # every scope is enumerated, and every check broken once
-@pytest.mark.xdist_group("manual")
 def test_the_manual_is_built_without_a_warning(manual):
     """All pages are there, and each check has its example."""
     assert (manual / "index.html").exists()
@@ -315,7 +314,6 @@ def test_the_manual_is_built_without_a_warning(manual):
 
 
 @pytest.mark.slow  # as above
-@pytest.mark.xdist_group("manual")
 def test_no_link_of_the_manual_is_dead(manual):
     """Every link inside has its page and its place there, those in diagrams too."""
     parsed = {path: links_of(path) for path in manual.rglob("*.html")}
@@ -335,7 +333,6 @@ def test_no_link_of_the_manual_is_dead(manual):
 
 
 @pytest.mark.slow  # as above
-@pytest.mark.xdist_group("manual")
 def test_the_manual_needs_no_network(manual):
     """Nothing that a page loads comes from elsewhere."""
     for path in manual.rglob("*.html"):

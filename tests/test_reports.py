@@ -24,9 +24,6 @@ from realtime_conformance.report.progress import SECONDS, Lines, shown
 from realtime_conformance.report.reading import BadReport, read, schema
 from sample_reports import broken, check, clean, finding, report, scope
 
-# the module's report is made once
-pytestmark = pytest.mark.xdist_group("reports")
-
 Json = dict[str, Any]
 XSD = Path(room.__file__).parent / "schemas" / "junit.xsd"
 SMALL = {"TRANSCRIPTS": 1, "AUDIO": 1, "TICKS": 0}

@@ -19,9 +19,6 @@ from realtime_conformance.cli import app
 from realtime_conformance.engine import Plan, conduct
 from realtime_conformance.resume import BadState, Keeper, fits, read
 
-# the module's report is made once
-pytestmark = pytest.mark.xdist_group("resume")
-
 SMALL = {"TRANSCRIPTS": 1, "AUDIO": 1, "DELTA": 1, "STEP": 1, "TICKS": 0, "VAD": 0}
 PLAN = Plan(
     client="doubles.faulty:TruncatesUnheard", scopes=("muted-reply", "audio-reply"), changes=SMALL
