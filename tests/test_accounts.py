@@ -172,6 +172,21 @@ def test_what_is_not_told_is_none() -> None:
     assert set(tells(LivekitSession)) == {"memory", "pending", "errors"}
 
 
+def test_what_agent_code_waits_for_has_a_name() -> None:
+    """The same in each run: it stands in fingerprints."""
+    scope = "updates"
+    choices = step_to(run_of(LivekitAgent, scope), "app.update_chat_ctx")
+    seen: list[tuple[str, ...]] = []
+
+    class Asked(LivekitAgent):
+        def update_chat_ctx(self) -> None:
+            super().update_chat_ctx()
+            seen.append(tuple(self.pending()))
+
+    run_of(Asked, scope, choices)
+    assert seen == [("speech", "update_chat_ctx")]
+
+
 # -- exemption ---------------------------------------------------------------------------------
 
 

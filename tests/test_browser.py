@@ -429,6 +429,18 @@ def test_coverage_is_drawn_on_the_machines(visit: Open, reports: Columns) -> Non
                 assert machine.locator(".arrow text.missed").all_text_contents() == never
 
 
+def test_a_picture_that_is_too_wide_begins_where_a_run_does(visit: Open) -> None:
+    """On a small screen; what cannot be seen at once stands beside it as a list."""
+    page = visit(width=NARROW)
+    page.select_option("#picture select[name=scope]", "muted-reply")
+    wide = page.locator(".part").filter(has=page.locator("details[open]"))
+    assert 0 < wide.count() < page.locator(".part").count()
+    for part in wide.all():
+        state = part.locator(".initial").first.bounding_box()
+        assert 0 <= state["x"] <= state["x"] + state["width"] <= NARROW
+        assert part.locator("li").first.is_visible()
+
+
 def test_a_client_that_did_not_go_through_a_scope_has_no_picture(visit: Open) -> None:
     """It is said."""
     page = visit()

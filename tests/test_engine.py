@@ -116,7 +116,7 @@ def test_exhaust_makes_every_path_of_cover_and_more():
     """What `cover` finds, `exhaust` finds too, and no path is made twice."""
     tiny = SMALL
     cover = conduct(attrs.evolve(FAULTY, changes=tiny))
-    whole = conduct(attrs.evolve(FAULTY, changes=tiny, profile="standard", jobs=2))
+    whole = conduct(attrs.evolve(FAULTY, changes=tiny, strategy="exhaust", jobs=2))
     assert violations(findings_of(cover)).keys() == violations(findings_of(whole)).keys()
     assert whole["scenarios"] > cover["scenarios"]
     nodes = [report["scopes"][0]["reach"]["nodes"] for report in (cover, whole)]
@@ -185,13 +185,13 @@ def test_a_long_run_is_shrunk_before_it_is_reported(monkeypatch, faulty):
 
 def test_an_explorer_that_drops_work_is_noticed(monkeypatch):
     """Closure falls short when a branch is lost."""
-    branch = Cover._branch
+    branch = Cover.branch
 
-    def forgetful(self, here, visit):
-        if len(here) != 6:
-            branch(self, here, visit)
+    def forgetful(self, choices, option):
+        if len(choices) != 7:
+            branch(self, choices, option)
 
-    monkeypatch.setattr(Cover, "_branch", forgetful)
+    monkeypatch.setattr(Cover, "branch", forgetful)
     report = conduct(attrs.evolve(FAULTY, client="doubles.reference:ReferenceClient"))
     assert any("closure is" in reason for reason in report["reasons"])
 

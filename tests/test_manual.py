@@ -112,7 +112,7 @@ def test_every_block_of_commands_is_run(page):
     names = [block.name for block in marked if block.kind != "run elsewhere"]
     assert len(set(names)) == len(names)
     # the marks that were meant are those that were read
-    assert page.read_text("utf-8").count("<!-- ") == len(marked)
+    assert len(re.findall(r"^<!-- ", page.read_text("utf-8"), re.MULTILINE)) == len(marked)
 
 
 def test_what_is_run_elsewhere_is_run_there():
@@ -191,12 +191,12 @@ def test_the_page_shows_the_workflow():
 
 
 def test_the_options_of_the_plugin_are_those_of_the_page():
-    """Each of them, with its default, and no other."""
+    """Each of them and no other."""
     from realtime_conformance.pytest_plugin import OPTIONS, PREFIX
 
     text = (ROOT / "docs" / "ci.md").read_text("utf-8")
     rows = re.findall(rf"^\| `{PREFIX}(\w+)` \|", text, re.MULTILINE)
-    assert rows == list(OPTIONS) or sorted(rows) == sorted(OPTIONS)
+    assert sorted(rows) == sorted(OPTIONS)
 
 
 # -- running the pages ------------------------------------------------------------------------
@@ -234,7 +234,10 @@ def on_path(folder):
     launcher = programs / PROGRAM
     launcher.write_text(LAUNCHER.format(python=sys.executable))
     launcher.chmod(0o755)
-    (programs / "python").symlink_to(sys.executable)
+    python = programs / "python"
+    # a link would be taken for an interpreter without the packages of this one
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
     sources = os.pathsep.join(str(ROOT / room) for room in ("model", "conformance"))
     path = os.pathsep.join([str(programs), os.environ["PATH"]])
     return {**os.environ, "PATH": path, "PYTHONPATH": sources}
@@ -296,9 +299,10 @@ def test_the_page_about_the_model(here):
 
 
 @pytest.mark.slow  # the agent is driven
-def test_the_page_about_checks(here):
-    """What is on file passes, and is the same after an update."""
-    assert "new violation" not in here("docs/checks.md")
+def test_the_page_about_checks(here, tmp_path):
+    """What was put on file passes after that, and waits to be explained."""
+    here("docs/checks.md")
+    assert "to be explained: " in (tmp_path / "known.json").read_text()
 
 
 @pytest.mark.slow  # the example is driven
@@ -343,8 +347,8 @@ def test_the_tutorial_as_a_new_user(tmp_path):
     (tmp_path / "id.py").write_text(ID)
     environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
     printed = run(chosen_of(page), tmp_path, environment)
-    assert "Only model output audio messages can be truncated" in printed
-    assert "VIOLATION truncate-positive" in printed
+    assert "output audio messages can be truncated" in printed
+    assert "VIOLATION truncate-positive" in printed.split("ended: run")[1].split("ended: replay")[0]
     assert "FAULT:" not in printed.split("ended: export")[1]
     assert (tmp_path / "empty_truncate.py").read_text().startswith(('"""', "#"))
 

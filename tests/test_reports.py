@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,16 @@ from xml.etree import ElementTree as Xml
 import pytest
 import xmlschema
 from jsonschema import Draft202012Validator
+from rich.console import Console
 
 from realtime_conformance import report as room
 from realtime_conformance.engine import Plan, conduct
+from realtime_conformance.report import console as human
 from realtime_conformance.report.columns import columns
 from realtime_conformance.report.events import ndjson
 from realtime_conformance.report.files import RENDERINGS, render
 from realtime_conformance.report.junit import junit
-from realtime_conformance.report.progress import SECONDS, Lines
+from realtime_conformance.report.progress import SECONDS, Lines, shown
 from realtime_conformance.report.reading import BadReport, read, schema
 from sample_reports import broken, check, clean, finding, report, scope
 
@@ -68,6 +71,35 @@ def test_what_a_finding_lacks_is_noticed(name: str) -> None:
     data = broken()
     del data["checks"][0]["findings"][0][name]
     assert errors(data, "report") == [f"'{name}' is a required property"]
+
+
+def required(data: Any, shape: Json) -> Any:
+    """What is left of data if all is left out that its schema does not require."""
+    if "$ref" in shape:
+        shape = schema("report")["$defs"][shape["$ref"].rpartition("/")[2]]
+    if isinstance(data, list):
+        return [required(part, shape["items"]) for part in data]
+    if isinstance(data, dict) and "properties" in shape:
+        kept = [name for name in data if name in shape["required"]]
+        return {name: required(data[name], shape["properties"][name]) for name in kept}
+    return data
+
+
+def test_what_the_schema_requires_is_enough(real: Json) -> None:
+    """Every rendering of the bare report is that of the whole one, and so is the terminal's."""
+    bare = required(real, schema("report"))
+    assert len(json.dumps(bare)) < len(json.dumps(real))
+    for make in RENDERINGS.values():
+        if make is not ndjson:  # which hands on what else there is
+            assert make(columns([bare, clean()])) == make(columns([real, clean()]))
+    assert events(bare)
+    texts = []
+    for one in (bare, real):
+        out = io.StringIO()
+        human.show(one, Console(file=out, width=80), "all")
+        human.matrix(columns([one, clean()]), Console(file=out, width=80))
+        texts.append(out.getvalue())
+    assert texts[0] == texts[1]
 
 
 # -- NDJSON -----------------------------------------------------------------------------------
@@ -263,6 +295,15 @@ def test_what_is_no_report_is_refused(tmp_path: Path, text: str, expected: str) 
 
 
 # -- progress ---------------------------------------------------------------------------------
+
+
+def test_a_terminal_gets_a_bar() -> None:
+    """With the scope, and how many runs of how many are made."""
+    out = io.StringIO()
+    with shown("1.5.4", Console(file=out, force_terminal=True, width=200)) as told:
+        told("text-reply", 3, 4)
+    assert "1.5.4 text-reply" in out.getvalue()
+    assert "3/7" in out.getvalue()
 
 
 def test_a_log_gets_few_lines() -> None:

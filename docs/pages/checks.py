@@ -24,6 +24,12 @@ def page(examples: Mapping[str, Example]) -> str:
     return md.page("The checks one by one", about, *lines)
 
 
+SHOWN = {
+    "violation": "This is its shortest run, with no step that can be left out:",
+    "advisory": "It is allowed, so this is an advisory, in the first run that shows it:",
+}
+
+
 def _check(check: Check, example: Example | None) -> list[str]:
     rows = [
         ("says something if", md.text(check.premise)),
@@ -39,7 +45,7 @@ def _check(check: Check, example: Example | None) -> list[str]:
         *lines,
         f"A client that breaks it, in the scope {md.link('scope', example.scope)}: "
         f"{md.text(example.why)}.",
-        "This is its shortest run, with no step that can be left out:",
+        SHOWN[example.verdict],
         "",
         *md.listing("text", example.timeline.split("\n")),
     ]

@@ -1,9 +1,10 @@
 """A run that breaks each check, made when the manual is built.
 
 Laws:
-- What is shown is a real run of a client with a planted fault, shrunk until no step can be left
-  out; the clients are those with which the tests prove that each check can fail.
-- An exploration ends at the first violation of the check, so the examples take seconds.
+- What is shown is a real run of a client with a planted fault; the clients are those with which the
+  tests prove that each check can fail.
+- The run of a violation is shrunk until no step can be left out; that of an advisory is the first.
+- An exploration ends at the first finding of the check, so the examples take seconds.
 """
 
 from __future__ import annotations
@@ -36,10 +37,14 @@ Fault = Any
 
 @attrs.frozen
 class Example:
-    """A run that breaks a check: in which scope, what the client does wrong, and how it went."""
+    """A run that a check finds something in: in which scope, what the client does, and how it went.
+
+    `verdict` is `violation` or `advisory`.
+    """
 
     scope: str
     why: str
+    verdict: str
     timeline: str
 
 
@@ -49,8 +54,9 @@ def examples(faults: Iterable[Fault]) -> Mapping[str, Example]:
     Raises:
         LookupError: a fault was not found within `ENOUGH` runs.
     """
-    faults = [fault for fault in faults if fault.verdict == "violation"]
-    chosen = {check.id: [f for f in faults if f.check == check.id] for check in CHECKS}
+    # a violation says more than an advisory, which is all that some checks give
+    ranked = sorted(faults, key=lambda fault: fault.verdict != "violation")
+    chosen = {check.id: [f for f in ranked if f.check == check.id] for check in CHECKS}
     return {check: _example(given[0]) for check, given in chosen.items() if given}
 
 
@@ -59,9 +65,10 @@ def _example(fault: Fault) -> Example:
     client = f"{fault.client.__module__}:{fault.client.__qualname__}"
     setup = Setup(client=client, profile="quick", scope=fault.scope, changes=changes)
     machine = Machine(scope_of("quick", fault.scope, changes).bounds)
+    wanted = (fault.check, fault.verdict)
 
     def broken(sight: Sight) -> bool:
-        return any((f.check, f.verdict) == (fault.check, "violation") for f in sight.found.values())
+        return any((f.check, f.verdict) == wanted for f in sight.found.values())
 
     explorer = Explorer(
         # nothing is asked about what was covered, so the graph is not enumerated
@@ -72,9 +79,12 @@ def _example(fault: Fault) -> Example:
     )
     with Pool(setup, 1) as pool:
         explorer.explore(pool)
-        found = [f for f in explorer.found.values() if f.check == fault.check]
+        found = [f for f in explorer.found.values() if (f.check, f.verdict) == wanted]
         if not found:
             raise LookupError(f"expected {client} to break {fault.check} in {ENOUGH} runs")
         first = min(found, key=lambda one: one.rank)
-        shown = pool.show(shrink(pool, first.choices, first.fingerprint).choices)
-    return Example(fault.scope, fault.why, shown["timeline"])
+        choices = first.choices
+        if fault.verdict == "violation":
+            choices = shrink(pool, choices, first.fingerprint).choices
+        shown = pool.show(choices)
+    return Example(fault.scope, fault.why, fault.verdict, shown["timeline"])

@@ -14,6 +14,9 @@ from doubles.tools import Tools
 from realtime_conformance.accounts import CALL, MESSAGE, Item, Told
 from realtime_conformance.clients.interface import Seams
 
+TOO_LATE = "response_cancel_not_active"
+"""What a cancel is answered that finds nothing to cancel."""
+
 
 class Telling(Tools):
     """Tells of itself at rest."""
@@ -63,7 +66,7 @@ class Telling(Tools):
         """Tell the app of what is no answer to a request."""
         super().on_error(event)
         error = event["error"]
-        if error["event_id"] is None:
+        if error["event_id"] is None and error["code"] != TOO_LATE:
             self.told.append(Told(error["code"], error["code"] not in FATAL))
 
     def on_response_done(self, event: Wire) -> None:

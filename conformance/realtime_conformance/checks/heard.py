@@ -40,9 +40,20 @@ def _kept_of(account: Account, said: Utterance) -> Iterator[tuple[str, Item]]:
 
 def _unheard_not_said(history: History) -> Judgement:
     accounts = [account for account in history.account("main", "fresh") if account.memory]
-    silent = [(a, said) for a in accounts for said in _spoken(a, history.last(a)) if
-              is_cut(history.last(a), said) and _is_silent(history.last(a), said)]  # fmt: skip
+    silent = [(a, said) for a in accounts for said in _silent(a, history.last(a))]
     return judged(len(silent), once(f for a, said in silent for f in _untrue(history, a, said)))
+
+
+def _silent(account: Account, last: Entry) -> Iterator[Utterance]:
+    """Messages that were interrupted before anything of them was played."""
+    for said in _spoken(account, last):
+        if is_cut(last, said) and _is_over(last, said) and not _played(last, said):
+            yield said
+
+
+def _is_over(last: Entry, said: Utterance) -> bool:
+    """Whether the client was told how much was heard; what is held may still be played."""
+    return any(is_member(last, "segment", said.slot, name) for name in ("none", "finished"))
 
 
 def _untrue(history: History, account: Account, said: Utterance) -> Iterator[Finding]:
@@ -62,12 +73,6 @@ def _is_back(history: History, account: Account, item: Item) -> bool:
     return any(id_in(entry) == item.id for entry in made)
 
 
-def _is_silent(last: Entry, said: Utterance) -> bool:
-    """Whether nothing of a message was heard, and nothing will be: what is held can go on."""
-    over = any(is_member(last, "segment", said.slot, name) for name in ("none", "finished"))
-    return over and not _played(last, said)
-
-
 def _played(last: Entry, said: Utterance) -> int:
     return last.machine.value(last.after, f"played[{said.slot}]")
 
@@ -80,11 +85,11 @@ def _heard_is_said(history: History) -> Judgement:
 
 def _heard(account: Account, last: Entry) -> Iterator[Utterance]:
     """Messages of which something was heard, or which were read."""
-    machine = last.machine
     spoken = {said.slot for said in _spoken(account, last)}
-    silent = any(machine.value(last.after, name) for name in ("stuck", "fatal"))
+    silent = any(last.machine.value(last.after, name) for name in ("stuck", "fatal"))
     for said in account.said if not silent else ():
-        if said.text and (_played(last, said) if said.slot in spoken else _is_whole(last, said)):
+        heard = _played(last, said) and _is_over(last, said)
+        if said.text and (heard if said.slot in spoken else _is_whole(last, said)):
             yield said
 
 

@@ -230,15 +230,15 @@ def _losses(history: History, now: Account) -> list[Account]:
 
 
 def _owed(history: History, lost: Account, now: Account) -> list[Item]:
-    """What has to be in the new conversation: what was final, has words, and was not deleted."""
+    """What has to be in the new conversation: what has words, and neither was interrupted, nor
+    deleted since, nor refused by a fault."""
     entries = history.entries[lost.position : now.position]
     gone = {entry.message["item_id"] for entry in entries if entry.act == DELETE}
-    last = history.entries[lost.position - 1]
-    cut = {said.id for said in now.said if is_cut(last, said)}
+    gone |= {said.id for said in now.said if is_cut(history.last(now), said)}
     return [
         item
-        for item in lost.conversation
-        if item.kind in KINDS and item.text and item.id not in gone | cut
+        for item in _common(lost.conversation)
+        if item.text and item.id not in gone and not _was_refused(history, item)
     ]
 
 

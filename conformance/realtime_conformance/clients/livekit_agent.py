@@ -140,7 +140,7 @@ class LivekitAgent:
         self._agent = Agent(instructions="Be brief.", tools=self._tools)
         self._newest: Any = None
         self._speeds = itertools.cycle([1.2, 1.0])
-        self._acts: set[asyncio.Future[Any]] = set()
+        self._acts: set[asyncio.Task[Any]] = set()
         self._speeches: list[Any] = []
         self._errors: list[Told] = []
         self._session.on("speech_created", lambda event: self._speeches.append(event.speech_handle))
@@ -239,7 +239,7 @@ class LivekitAgent:
     def pending(self) -> list[str]:
         """Speeches that are not done, and calls of agent code that have not come back."""
         speeches = ["speech" for speech in self._speeches if not speech.done()]
-        return speeches + [act.get_name() for act in self._acts if isinstance(act, asyncio.Task)]
+        return speeches + [act.get_name() for act in self._acts]
 
     def errors(self) -> list[Told]:
         """The session's error events."""
@@ -247,6 +247,6 @@ class LivekitAgent:
 
     def _do(self, act: Coroutine[Any, Any, None]) -> None:
         """Let agent code wait for an act, as a handler of its own would."""
-        task = asyncio.get_running_loop().create_task(act)
+        task = asyncio.get_running_loop().create_task(act, name=getattr(act, "__name__", "act"))
         self._acts.add(task)
         task.add_done_callback(self._acts.discard)

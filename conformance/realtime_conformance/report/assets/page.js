@@ -71,6 +71,10 @@ function move(step) {
   return `${near ? "near" : "far"} ${right ? "right" : "left"}`;
 }
 
+function clock(milliseconds) {
+  return milliseconds < 1000 ? `${milliseconds} ms` : `${milliseconds / 1000} s`;
+}
+
 function row(step, number, before) {
   const note = step.note ? ` (${step.note})` : "";
   const text = [step.detail || "", note].join("").trim();
@@ -79,7 +83,7 @@ function row(step, number, before) {
   const fresh = step.phase === "fresh" && (!before || before.phase !== "fresh");
   return make("li", { class: `step${step.rejects ? " rejects" : ""}`, role: "option", "aria-selected": "false", "data-step": number },
     fresh ? make("span", { class: "phase" }, "a fresh turn, to see whether the session goes on") : "",
-    make("span", { class: "time" }, `${step.at || 0} ms`),
+    make("span", { class: "time" }, clock(step.at || 0)),
     make("span", { class: "track" }, line),
     ...(step.findings || []).map((one) => make("span", { class: `breach ${one.verdict}` }, `${one.verdict}: ${one.check}: ${one.text}`)));
 }
@@ -277,6 +281,16 @@ function drawMachines() {
     return;
   }
   place.replaceChildren(...marks.map(machine));
+  $$(".scroll", place).forEach(centre);
+}
+
+/** Where a picture is too wide, begin with the state in which a run does, and with the list open. */
+function centre(frame) {
+  if (frame.scrollWidth <= frame.clientWidth) return;
+  const state = $(".initial", frame).getBoundingClientRect();
+  const seen = frame.getBoundingClientRect();
+  frame.scrollLeft = state.left + state.width / 2 - seen.left - seen.width / 2;
+  $("details", frame.parentElement).open = true;
 }
 
 function machine(mark) {
