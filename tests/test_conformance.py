@@ -60,6 +60,7 @@ def test_the_scope_is_as_large_as_the_profile_promises(report):
 ON_FILE = (
     "text-reply",
     "tool-round",
+    "tool-update",
     "two-items",
     "message-and-call",
     "mcp-tools",

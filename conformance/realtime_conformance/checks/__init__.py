@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from realtime_conformance.checks import (
-    calls,
     connection,
     conversation,
     errors,
@@ -25,7 +24,6 @@ FAMILIES = (
     requests,
     playout,
     tools,
-    calls,
     connection,
     conversation,
     liveness,
