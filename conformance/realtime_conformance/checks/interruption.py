@@ -154,7 +154,8 @@ def _given_up(entry: Entry) -> bool:
 
 def _unmeant(history: History, aimed: list[tuple[int, Entry]]) -> Iterator[Finding]:
     for position, entry in aimed:
-        if entry.was("recalled") or any(entry.was("cut", r) for r in _targets(entry)):
+        targets = _targets(entry) or [entry.was("begun")]
+        if any(entry.was("cut", r) or _recalled(history, position, r) for r in targets):
             continue
         assert entry.rule is not None
         yield Finding(
@@ -164,6 +165,16 @@ def _unmeant(history: History, aimed: list[tuple[int, Entry]]) -> Iterator[Findi
             enabling(history.disturbance(position)),
             "the client cancels a response that nobody has interrupted",
         )
+
+
+def _recalled(history: History, position: int, response: int) -> bool:
+    """Whether a request was interrupted that this response may answer.
+
+    An app that asks again afterwards does not take that back: which request is answered, the
+    client cannot tell.
+    """
+    entries = history.entries[: position + 1]
+    return any(e.was("recalled") and e.was("begun") <= response for e in entries)
 
 
 # -- the conversation -------------------------------------------------------------------------

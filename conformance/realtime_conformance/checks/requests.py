@@ -103,13 +103,20 @@ def _permitted_message(history: History) -> Judgement:
     return judged(len(acts), _unexplained(history))
 
 
+def _of_item(entry: Entry) -> str:
+    """What an item is that is created, as ` of message`; empty for any other act."""
+    item = entry.message.get("item") if isinstance(entry.message, dict) else None
+    kind = item.get("type") if isinstance(item, dict) else None
+    return f" of {kind}" if entry.act == "conversation.item.create" and kind else ""
+
+
 def _unexplained(history: History) -> Iterator[Finding]:
     for position, entry in enumerate(history.entries):
         if entry.rule is None:
             yield Finding(
                 "violation",
                 position,
-                f"no rule for {entry.act}",
+                f"no rule for {entry.act}{_of_item(entry)}",
                 enabling(history.disturbance(position)),
                 f"the client does {entry.act}, which no rule allows in "
                 f"{entry.machine.show(entry.before)}",

@@ -353,10 +353,12 @@ RULES = (
         event="conversation.item.input_audio_transcription.failed",
         over={"u": "USERS"},
         error="transcription_failed",
-        why="The item could not be transcribed; the response is not affected.",
+        why="The item could not be transcribed; the response is not affected. There is no item "
+        "before its commit.",
         source="CAS test_azure_ws requires_deployment; facts 3.2, 8 #34",
         confidence="observed",
-        when=f"{LIVE} and asr[u] > 0 and heard[u] == 0 and DEAF == 1",
+        when=f"{LIVE} and asr[u] > 0 and heard[u] == 0 and DEAF == 1"
+        " and not (spoken == u + 1 and turn in (open, stopped))",
         then={"heard[u]": "1", "asr[u]": "0"},
     ),
 )  # fmt: skip
