@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import hypothesis
@@ -26,3 +28,11 @@ def runs_collect_garbage() -> Iterator[None]:
 def heap_set_aside(runs_collect_garbage: None) -> None:
     """Let the collector look at what the runs of a test make, and at nothing before that."""
     gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """An interpreter that has nothing installed, this project least of all."""
+    home = tmp_path_factory.mktemp("bare")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(home)], check=True)
+    return str(home / "bin" / "python")

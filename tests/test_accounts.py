@@ -24,7 +24,7 @@ from realtime_conformance.plan import Plan
 from realtime_conformance.reporting import report_of
 from realtime_conformance.runner import Bench, Outcome
 from realtime_conformance.timeline import render
-from realtime_protocol.bounds import SCOPES, audio_reply
+from realtime_protocol.bounds import NOTHING_BUT_AUDIO, SCOPES, audio_reply
 
 pytestmark = pytest.mark.usefixtures("heap_set_aside")
 
@@ -198,10 +198,15 @@ def test_a_silent_client_is_exempt() -> None:
     assert not any(BY_ID[name].judge(history).premises for name in asking)
 
 
+EVERYTHING = dict.fromkeys(NOTHING_BUT_AUDIO, 1)
+"""Bounds of a scope that holds the subject of every check."""
+
+
 def report(tells_: Sequence[str], premises: int) -> Any:
     """The report on a whole profile in which every check held its premise so often."""
     summary = {
-        "name": "s", "promises": True, "scenarios": 1, "below_profile": [], "cut_short": "",
+        "name": "s", "strategy": "cover", "bounds": EVERYTHING, "promises": True,
+        "scenarios": 1, "below_profile": [], "cut_short": "",
         "frontier_left": 0, "closure": {"covered": 1, "total": 1}, "unvisited": {"unexplained": 0},
     }  # fmt: skip
     part = {

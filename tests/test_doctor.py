@@ -159,12 +159,12 @@ def test_where_there_is_no_livekit_that_is_said(tmp_path):
     assert "-- " in told(found)
 
 
-def test_an_interpreter_that_cannot_run_this_is_refused():
+def test_an_interpreter_that_cannot_run_this_is_refused(bare_python):
     """One line says what was tried."""
     with pytest.raises(NotExamined, match="expected /no/such/python to run this project"):
         examine(Interpreter(python="/no/such/python"))
     with pytest.raises(NotExamined, match="No module named"):
-        examine(Interpreter(path=("/nowhere",), isolated=True, python=sys.executable))
+        examine(Interpreter(path=("/nowhere",), isolated=True, python=bare_python))
 
 
 def test_wrong_use_is_one_line():

@@ -254,7 +254,8 @@ def test_the_strategy_disturbs_every_step_in_every_turn() -> None:
     assert len(made) == len(set(made)) > 20
     assert set(made) == disturbances(bench)
     assert explorer.left == 0
-    assert not explorer.found
+    # what it has not read yet when it is interrupted it cannot cancel, which is wasteful at most
+    assert {found.verdict for found in explorer.found.values()} <= {"advisory"}
 
 
 def test_the_strategy_finds_what_no_rest_shows() -> None:
