@@ -33,7 +33,7 @@ LOOSENESS = {
     "beta-webrtc": 12.4,
     "webrtc-sideband": 6.55,
     "azure-voice-live": 5.4,
-    "xai": 5.6,
+    "xai": 5.5,
 }
 """Mean number of server event types that the model accepts at a step, rounded up, by dialect."""
 

@@ -305,6 +305,7 @@ WRONGED = (
     "server.rejects.conversation.item.create.duplicate",
     "server.rejects.conversation.item.create.previous",
     "server.rejects.conversation.item.create.call",
+    "server.rejects.input_audio_buffer.commit",
 )
 """What happens only with a client that does wrong."""
 ASSUMED = (

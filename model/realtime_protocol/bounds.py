@@ -401,7 +401,7 @@ _SCOPES = (
     ),
     scope(
         "manual-turn",
-        "turns taken by hand: append, commit, clear, and a commit that comes too early",
+        "turns taken by hand: append, commit, clear",
         **{
             **TEXT,
             "VAD": 0,

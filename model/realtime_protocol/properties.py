@@ -1460,10 +1460,10 @@ EVENTUALLY: tuple[Property, ...] = (
         id="turn-is-transcribed",
         kind="leads-to",
         of="server",
-        about="A transcription that was begun is completed, or fails.",
+        about="A transcription that was begun is completed, or fails, once no turn is heard.",
         source="SDK conversation_item_input_audio_transcription_completed_event.py; facts 3.2",
         over={"u": "USERS"},
-        given="asr[u] > 0",
+        given="asr[u] > 0 and turn != open",
         holds="asr[u] == 0",
     ),
     Property(

@@ -358,7 +358,7 @@ FAULTS = _named(
         "no-swallowed-exception",
         "violation",
         "transcription can fail",
-        scope="vad-turn",
+        scope="transcription",
     ),
     Fault(
         "expects-speech",
