@@ -52,11 +52,12 @@ class Entry:
     burst: bool = False
     ticks: int = 0
     """After how many turns of the client's loop the next step comes; 0 if at rest."""
+    rule: Rule | None = attrs.field(init=False)
+    """The rule of the step."""
 
-    @property
-    def rule(self) -> Rule | None:
-        """The rule of the step."""
-        return None if self.step is None else self.machine.rules[self.step.rule]
+    def __attrs_post_init__(self) -> None:
+        # every check asks every entry for it
+        self.rule = None if self.step is None else self.machine.rules[self.step.rule]
 
     def was(self, field: str, *slot: int) -> int:
         """A field before the step: `was("audio", 0)`."""

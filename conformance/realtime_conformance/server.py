@@ -88,7 +88,7 @@ class ReferenceServer:
         arrange(self.machine, self.names, rule, message, after)
         self._take_note(rule)
         moment = Moment(self.machine, rule, before, after)
-        said = template(moment)
+        said = _template(moment)
         if said is None:
             return None
         if rule.event == "response.created":
@@ -212,6 +212,22 @@ def _prefix(wanted: Id, bounds: Mapping[str, int]) -> str:
         return "resp" if wanted.kind == "response" else "call"
     kinds = (("OUTS", "reply"), ("MADE", "user"), ("ANSWER", "made"), ("ITEMS", "output"))
     return "item_" + next(name for end, name in kinds if wanted.slot < bounds[end])
+
+
+_TEMPLATES: dict[tuple[Any, ...], Wire | None] = {}
+"""What steps say before names are filled in: runs take the same steps again and again."""
+MOST_TEMPLATES = 1 << 16
+
+
+def _template(moment: Moment) -> Wire | None:
+    """The template of a step, which depends on the step alone; nobody changes it."""
+    rule = moment.rule
+    key = (moment.machine, rule.id, *rule.at.values(), moment.before, moment.after)
+    if key not in _TEMPLATES:
+        if len(_TEMPLATES) >= MOST_TEMPLATES:
+            _TEMPLATES.clear()
+        _TEMPLATES[key] = template(moment)
+    return _TEMPLATES[key]
 
 
 @attrs.frozen
