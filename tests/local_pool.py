@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -44,3 +45,19 @@ class LocalPool:
     def show(self, choices: tuple[int, ...]) -> Any:
         """Make one run and render it."""
         return render(self._bench.run(choices))
+
+
+class KeepingPool(LocalPool):
+    """A pool in this process that keeps the choices of its runs."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(bench)
+        self.runs: list[tuple[int, ...]] = []
+
+    def make(self, requests: Sequence[Any], talk: Any = None) -> Iterator[tuple[int, Any]]:
+        """Make what is asked for, and keep it."""
+        for number, reply in super().make(requests, talk):
+            self.runs += [tuple(result["choices"]) for result in reply["results"]]
+            # what is kept is none of the garbage that the next run is charged with
+            gc.freeze()
+            yield number, reply

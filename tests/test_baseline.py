@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from realtime_conformance import baseline
+from realtime_conformance import baseline, stored
 from realtime_conformance.baseline import BadKnownFile, KnownIssue, Sighting
 
 QUICK = {"quick": ("audio-reply",)}
@@ -91,8 +91,8 @@ def test_a_file_is_replaced_in_one_piece(tmp_path, monkeypatch):
     def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr(baseline.os, "replace", fail)
+    monkeypatch.setattr(stored.os, "replace", fail)
     with pytest.raises(OSError, match="disk full"):
-        baseline.replace_text(path, "new")
+        stored.replace_text(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

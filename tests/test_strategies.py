@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from doubles.faulty import TruncatesUnheard
-from local_pool import LocalPool
+from local_pool import KeepingPool
 from realtime_conformance.checks import CHECKS
 from realtime_conformance.explorer import Explorer
 from realtime_conformance.ledger import Ledger
@@ -97,24 +97,9 @@ def brute(name: str) -> tuple[frozenset[tuple[int, ...]], frozenset[str]]:
     return frozenset(runs), frozenset(fingerprints)
 
 
-class Keeping(LocalPool):
-    """A pool in this process that keeps the choices of its runs."""
-
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench)
-        self.runs: list[tuple[int, ...]] = []
-
-    def make(self, requests: Any, talk: Any = None) -> Iterator[tuple[int, Any]]:
-        """Make what is asked for, and keep it."""
-        for number, reply in super().make(requests, talk):
-            self.runs += [tuple(result["choices"]) for result in reply["results"]]
-            gc.freeze()
-            yield number, reply
-
-
-def explored(name: str, strategy: Any, **more: Any) -> tuple[Explorer, Keeping]:
+def explored(name: str, strategy: Any, **more: Any) -> tuple[Explorer, KeepingPool]:
     """An exploration of a scope, and the pool that made its runs."""
-    pool = Keeping(bench(name))
+    pool = KeepingPool(bench(name))
     explorer = Explorer(Ledger(graph(name)), strategy, **more)
     explorer.explore(pool)
     return explorer, pool
@@ -394,7 +379,7 @@ def test_an_exploration_that_goes_on_from_what_was_saved_is_the_same(make, after
         pass
 
     first = Explorer(Ledger(graph("interrupted")), make(machine))
-    pool = Keeping(bench("interrupted"))
+    pool = KeepingPool(bench("interrupted"))
     saved = []
 
     def kill(done, left):
@@ -406,7 +391,7 @@ def test_an_exploration_that_goes_on_from_what_was_saved_is_the_same(make, after
         first.explore(pool, kill)
     second = Explorer(Ledger(graph("interrupted")), make(machine))
     second.restore(json.loads(saved[-1]))
-    rest = Keeping(bench("interrupted"))
+    rest = KeepingPool(bench("interrupted"))
     second.explore(rest)
     assert pool.runs + rest.runs == made.runs
     assert second.found == whole.found

@@ -16,7 +16,7 @@ import pytest
 
 from doubles.link import Wire
 from doubles.reference import ReferenceClient
-from local_pool import LocalPool
+from local_pool import KeepingPool
 from realtime_conformance.clients.interface import Seams
 from realtime_conformance.explorer import Explorer
 from realtime_conformance.ledger import Ledger
@@ -207,24 +207,10 @@ def disturbances(bench: Bench) -> set[tuple[State, Option, int, Option]]:
     }
 
 
-class Keeping(LocalPool):
-    """A pool that keeps the choices of its runs."""
-
-    def __init__(self, bench: Bench) -> None:
-        super().__init__(bench)
-        self.runs: list[tuple[int, ...]] = []
-
-    def make(self, requests: Any, talk: Any = None) -> Iterator[tuple[int, Any]]:
-        """Make what is asked for, and keep it."""
-        for number, reply in super().make(requests, talk):
-            self.runs += [tuple(result["choices"]) for result in reply["results"]]
-            yield number, reply
-
-
-def explored(bench: Bench, strategy: Strategy) -> tuple[Explorer, Keeping]:
+def explored(bench: Bench, strategy: Strategy) -> tuple[Explorer, KeepingPool]:
     """An exploration, and the pool that made its runs."""
     explorer = Explorer(Ledger(enumerate_graph(bench.machine)), strategy)
-    pool = Keeping(bench)
+    pool = KeepingPool(bench)
     explorer.explore(pool)
     return explorer, pool
 

@@ -10,12 +10,12 @@ Laws:
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import attrs
+
+from realtime_conformance.stored import replace_text
 
 
 class BadKnownFile(ValueError):
@@ -113,16 +113,3 @@ def gone(
     run = set(scopes)
     missing = set(known) - set(seen)
     return [known[f] for f in sorted(missing) if run & set(known[f].where.get(profile, ()))]
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Write a file so that readers see the old one or the new one, never a part."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

@@ -40,6 +40,7 @@ from realtime_conformance.scenario import BadId, Scenario, parse_id, scope_of
 from realtime_conformance.stateful import Target
 from realtime_conformance.stateful import search as find
 from realtime_conformance.stops import STOPS
+from realtime_conformance.stored import replace_text
 from realtime_conformance.strategies import STRATEGIES
 from realtime_protocol.bounds import SCOPES
 from realtime_protocol.machine import Machine
@@ -590,7 +591,7 @@ def _setup(run: Scenario) -> Setup:
 def _replace(path: Path, text: str) -> None:
     """Write a file so that readers see the old one or the new one, never a part."""
     try:
-        baseline.replace_text(path, text)
+        replace_text(path, text)
     except OSError as error:
         raise UnwritableFolder(f"cannot write {path}: {error.strerror}") from error
 

@@ -32,6 +32,7 @@ from realtime_conformance.plain import read_state
 from realtime_conformance.plan import Plan
 from realtime_conformance.pool import Pool, WorkerLost, WorkerRefused
 from realtime_conformance.strategies import relation_of
+from realtime_conformance.strategies.exhaust import awake, hidden_rules
 from realtime_conformance.strategies.hypothesis import EXAMPLES
 from realtime_conformance.strategies.interface import Sleep
 from realtime_conformance.strategies.random import DRAWS, Weights, by_paths, picked
@@ -96,7 +97,9 @@ def forecasts(plan: Plan, scope: Scope, measured: Measured | None) -> list[Forec
     paths, cover = None, None
     if not plan.preemptions:
         paths = known[graph.machine.initial]
-        cover = most_of_cover(graph, known, PROFILES[plan.profile].tail_runs)
+        profile = PROFILES[plan.profile]
+        # by every way in there are as many disturbances as ways, and no run is made twice
+        cover = paths if profile.every_way else most_of_cover(graph, known, profile.tail_runs)
     drawn = plan.limit or DRAWS
     return [
         Forecast(scope.name, "cover", 1 + points, cover),
@@ -234,20 +237,12 @@ class Prober:
             return []
         *weights, stop = self.weights(read_state(node["state"]), options)
         ways = [] if not stop else [_Way(stop, None, sleep)]
-        tried: list[int] = []
-        for choice in sorted(range(len(options)), key=lambda n: self._is_seen(options[n])):
-            rule, burst = options[choice]
-            if burst:
-                ways.append(_Way(weights[choice], choice, frozenset()))
-            elif rule not in sleep:
-                tried.append(rule)
-                after = sleep_after(self.relation, sleep, rule, tried)
-                ways.append(_Way(weights[choice], choice, after))
+        ways += [
+            _Way(weights[choice], choice, after)
+            for choice, after in awake(options, sleep, hidden_rules(self.machine), self.relation)
+        ]
         # what no path of the graph goes on with may be what the client goes on with
         return [attrs.evolve(way, weight=max(way.weight, 1)) for way in ways]
-
-    def _is_seen(self, option: tuple[int, bool]) -> bool:
-        return visible(self.machine.rules[option[0]])
 
 
 @attrs.frozen

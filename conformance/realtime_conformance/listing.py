@@ -15,11 +15,11 @@ from typing import Any
 
 import attrs
 
-from realtime_conformance.baseline import replace_text
 from realtime_conformance.ledger import Ledger
 from realtime_conformance.plain import Numbers, read_states
 from realtime_conformance.plan import Plan
 from realtime_conformance.scenario import scope_of
+from realtime_conformance.stored import read_json, replace_text
 from realtime_protocol.graph import Graph, enumerate_graph
 from realtime_protocol.machine import Machine
 from realtime_protocol.state import State
@@ -114,12 +114,7 @@ def read(path: Path) -> Json:
     Raises:
         BadLedger: the file cannot be read, or is none.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadLedger(f"cannot read the ledger {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise BadLedger(f"expected {path} to hold a ledger, got no JSON") from error
+    data = read_json(path, "the ledger", "a ledger", BadLedger)
     head = ("client", "profile", "changes", "scopes")
     if not isinstance(data, dict) or data.get("format") != FORMAT or not set(head) <= set(data):
         raise BadLedger(f"expected {path} to hold a ledger in format {FORMAT}")

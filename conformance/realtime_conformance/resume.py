@@ -18,7 +18,7 @@ from typing import Any
 
 import attrs
 
-from realtime_conformance.baseline import replace_text
+from realtime_conformance.stored import read_json, replace_text
 
 Json = dict[str, Any]
 
@@ -39,12 +39,7 @@ def read(path: Path) -> Json:
     Raises:
         BadState: the file cannot be read, or is none.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadState(f"cannot read the state {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise BadState(f"expected {path} to hold the state of a run, got no JSON") from error
+    data = read_json(path, "the state", "the state of a run", BadState)
     if not isinstance(data, dict) or data.get("format") != FORMAT or "of" not in data:
         raise BadState(f"expected {path} to hold the state of a run in format {FORMAT}")
     return data

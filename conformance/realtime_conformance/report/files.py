@@ -14,11 +14,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from realtime_conformance.baseline import replace_text
 from realtime_conformance.report.columns import Columns
 from realtime_conformance.report.events import ndjson
 from realtime_conformance.report.junit import junit
 from realtime_conformance.report.page import page
+from realtime_conformance.stored import replace_text
 
 
 class UnwritableFolder(OSError):

@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import best_match
 
 from realtime_conformance.reporting import FORMAT
+from realtime_conformance.stored import read_json
 
 Json = dict[str, Any]
 
@@ -30,12 +31,7 @@ def read(path: Path) -> Json:
     Raises:
         BadReport: the file cannot be read, is no report, or is one of another format.
     """
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadReport(f"cannot read the report {path}: {error.strerror}") from error
-    except ValueError as error:
-        raise BadReport(f"expected {path} to hold a report, got no JSON") from error
+    data = read_json(path, "the report", "a report", BadReport)
     came = data.get("format") if isinstance(data, dict) else None
     if came != FORMAT:
         raise BadReport(f"expected {path} to hold a report in format {FORMAT}, got {came!r}")

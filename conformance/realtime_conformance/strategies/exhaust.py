@@ -9,7 +9,7 @@ Laws:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -27,6 +27,28 @@ Json = dict[str, Any]
 def nothing_commutes(machine: Machine) -> Commuting:
     """The relation under which every order counts."""
     return (frozenset(),) * len(machine.rules)
+
+
+def hidden_rules(machine: Machine) -> Sleep:
+    """The rules that the client is not told of."""
+    return frozenset(n for n, rule in enumerate(machine.rules) if not visible(rule))
+
+
+def awake(
+    options: Sequence[Option], sleep: Sleep, hidden: Sleep, relation: Commuting
+) -> Iterator[tuple[int, Sleep]]:
+    """The choices of a node that are not another order of others, each with what sleeps behind it.
+
+    Hidden steps come first, as in a walk: what is tried before may sleep in what comes after.
+    """
+    tried: list[int] = []
+    for choice in sorted(range(len(options)), key=lambda n: (options[n][0] not in hidden, n)):
+        rule, burst = options[choice]
+        if burst:
+            yield choice, frozenset()
+        elif rule not in sleep:
+            tried.append(rule)
+            yield choice, sleep_after(relation, sleep, rule, tried)
 
 
 def no_option(option: Option) -> bool:  # noqa: ARG001
@@ -51,8 +73,7 @@ class Exhaust:
     tails_left = 0
 
     def __attrs_post_init__(self) -> None:
-        rules = self.machine.rules
-        self._hidden = frozenset(n for n, rule in enumerate(rules) if not visible(rule))
+        self._hidden = hidden_rules(self.machine)
 
     @property
     def left(self) -> int:
@@ -82,21 +103,9 @@ class Exhaust:
                     self._branch(here, visit, visit.sleep)
 
     def _branch(self, here: Choices, visit: Visit, sleep: Sleep) -> None:
-        # hidden steps come first, as in a walk: what is tried before may sleep in what comes after
-        order = sorted(enumerate(visit.options), key=lambda at: (at[1][0] not in self._hidden, at))
-        tried: list[int] = []
-        for choice, (rule, burst) in order:
-            if (rule in sleep and not burst) or self.apart((rule, burst)):
-                continue
-            if choice != visit.taken:
-                after = self._after(sleep, (rule, burst), tried)
+        for choice, after in awake(visit.options, sleep, self._hidden, self.relation):
+            if choice != visit.taken and not self.apart(visit.options[choice]):
                 self.frontier.append(((*here, choice), after))
-            if not burst:
-                tried.append(rule)
-
-    def _after(self, sleep: Sleep, option: Option, tried: Sequence[int]) -> Sleep:
-        rule, burst = option
-        return frozenset() if burst else sleep_after(self.relation, sleep, rule, [*tried, rule])
 
     def saved(self, number: Numbers) -> Json:  # noqa: ARG002
         """The frontier."""

@@ -4,7 +4,7 @@ At rest a client has done all that it will do about what came. What comes while 
 meets it between two of its own steps; how many of those there are is seen by running.
 
 Laws:
-- Every step at every node is taken by one run, as `cover` does, but tails are not gone.
+- Every step at every node is taken by one run, by a `cover` that gives each tail one way.
 - A step is disturbed in its turns if a disturbance can come once the client is at rest behind it.
 - What follows such a disturbance is gone in one way.
 """
@@ -19,7 +19,8 @@ import attrs
 
 from realtime_conformance.plain import Numbers
 from realtime_conformance.pool import Ask, Choices
-from realtime_conformance.strategies.interface import WAVE, Made, Option, Visit, batches
+from realtime_conformance.strategies.cover import Cover, Step
+from realtime_conformance.strategies.interface import Made, Visit
 from realtime_protocol.machine import Machine
 from realtime_protocol.state import State
 
@@ -34,50 +35,42 @@ class Ticks:
     """The frontier, and the steps whose turns are still to be disturbed."""
 
     machine: Machine
-    frontier: list[Choices] = attrs.field(factory=lambda: [()])
+    cover: Cover = attrs.field(init=False)
     steps: list[tuple[Choices, int]] = attrs.field(factory=list)
     """Choices up to a step, and how many turns the client takes for it."""
-    _seen: set[tuple[State, Option]] = attrs.field(factory=set)
-    _disturbed: set[tuple[State, Option]] = attrs.field(factory=set)
+    _disturbed: set[Step] = attrs.field(factory=set)
 
     name = "ticks"
     about = "every disturbance in every turn of the client's loop behind every step"
     promises = False
     tails_left = 0
 
+    def __attrs_post_init__(self) -> None:
+        self.cover = Cover(self.machine, tail_most=1)
+
     @property
     def left(self) -> int:
         """Runs and steps that are known and were not asked for."""
-        return len(self.frontier) + len(self.steps)
+        return self.cover.left + len(self.steps)
 
     def wave(self, room: int) -> list[Json]:
-        """The oldest steps, or else the newest of the frontier: a budget sees both kinds."""
-        if self.steps:
-            steps, self.steps = self.steps[:STEPS], self.steps[STEPS:]
-            return [{"ticks": choices, "turns": turns} for choices, turns in steps]
-        count = min(WAVE, room) if room else WAVE
-        wave, self.frontier = self.frontier[-count:][::-1], self.frontier[:-count]
-        return batches(wave, "runs")
+        """The oldest steps, or else what the cover asks for: a budget sees both kinds."""
+        if not self.steps:
+            return self.cover.wave(room)
+        steps, self.steps = self.steps[:STEPS], self.steps[STEPS:]
+        return [{"ticks": choices, "turns": turns} for choices, turns in steps]
 
     def make(self, request: Json, ask: Ask) -> Json:
         """Put the request to the worker."""
         return ask(request)
 
-    def note(self, request: Json, reply: Json, made: Sequence[Made]) -> None:  # noqa: ARG002
-        """Branch where a plain run had another choice, and note what can be disturbed."""
+    def note(self, request: Json, reply: Json, made: Sequence[Made]) -> None:
+        """Branch as the cover does, and note what can be disturbed."""
         if "ticks" in request:
             return
+        self.cover.note(request, reply, made)
         for run in made:
-            for here, visit in run.free():
-                self._branch(here, visit)
             self.steps += self._busy(run)
-
-    def _branch(self, here: Choices, visit: Visit) -> None:
-        for choice, option in enumerate(visit.options):
-            if (visit.state, option) not in self._seen:
-                self._seen.add((visit.state, option))
-                if choice != visit.taken:
-                    self.frontier.append((*here, choice))
 
     def _busy(self, run: Made) -> Iterator[tuple[Choices, int]]:
         """The steps of a run, not seen before, that something could disturb."""
@@ -94,21 +87,15 @@ class Ticks:
         return any(rules[rule].disturbs for rule, _ in visit.options)
 
     def saved(self, number: Numbers) -> Json:
-        """Frontier, steps, and what was seen."""
+        """What the cover knows, the steps, and which were disturbed."""
         return {
-            "frontier": self.frontier,
+            "cover": self.cover.saved(number),
             "steps": self.steps,
-            **{
-                name: sorted([number(state), *option] for state, option in known)
-                for name, known in (("seen", self._seen), ("disturbed", self._disturbed))
-            },
+            "disturbed": sorted([number(state), *option] for state, option in self._disturbed),
         }
 
     def restore(self, data: Json, states: Sequence[State]) -> None:
         """Know what was saved."""
-        self.frontier = [tuple(choices) for choices in data["frontier"]]
+        self.cover.restore(data["cover"], states)
         self.steps = [(tuple(choices), turns) for choices, turns in data["steps"]]
-        self._seen, self._disturbed = (
-            {(states[n], (rule, bool(burst))) for n, rule, burst in data[name]}
-            for name in ("seen", "disturbed")
-        )
+        self._disturbed = {(states[n], (rule, bool(burst))) for n, rule, burst in data["disturbed"]}
