@@ -12,6 +12,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 from realtime_conformance import listing
@@ -68,6 +69,9 @@ class _Conducted:
         self.open: dict[str, Json] = {}
         """What is known of each scope that was not."""
         self.stopped = False
+        self.workers = ExitStack()
+        """Ends the workers."""
+        self.pool: Pool | None = None
         self.keeper = Keeper(plan.state, identity(plan, self.scopes))
         if plan.state is not None and plan.state.exists():
             data = read(plan.state)
@@ -81,10 +85,11 @@ class _Conducted:
         until = time.monotonic() + plan.seconds
         left = [scope for scope in self.scopes if scope.name not in self.parts]
         parts = dict(self.parts)
-        for number, scope in enumerate(left):
-            share = max(until - time.monotonic(), 0.01) / (len(left) - number)
-            explored = _Explored(plan, scope, share if plan.seconds else 0.0)
-            parts[scope.name] = self._explore(explored, progress)
+        with self.workers:
+            for number, scope in enumerate(left):
+                share = max(until - time.monotonic(), 0.01) / (len(left) - number)
+                explored = _Explored(plan, scope, share if plan.seconds else 0.0)
+                parts[scope.name] = self._explore(explored, progress)
         if self.open:
             self.keeper.write(self._state)
         else:
@@ -102,7 +107,10 @@ class _Conducted:
             self.keeper.offer(lambda: self._state({name: explorer.saved()}))
 
         if not self.stopped:
-            explored.explore(told, self._same_client)
+            pool = self._pool(explored.scope)
+            explored.hello = pool.hello
+            self._same_client(pool.hello)
+            explored.explore(pool, told)
         self.stopped = self.stopped or explorer.is_stopped
         part = explored.part()
         if explorer.left:
@@ -111,6 +119,16 @@ class _Conducted:
             self.parts[name] = part
             self.open.pop(name, None)
         return part
+
+    def _pool(self, scope: Scope) -> Pool:
+        """The workers, all of which drive the client in a scope."""
+        setup = self.plan.setup(scope)
+        if self.pool is None:
+            pool = Pool(setup, self.plan.jobs, self.plan.interpreter)
+            self.pool = self.workers.enter_context(pool)
+        else:
+            self.pool.drive(setup)
+        return self.pool
 
     def _state(self, current: Json | None = None) -> Json:
         return {"parts": self.parts, "open": {**self.open, **(current or {})}}
@@ -167,20 +185,16 @@ class _Explored:
         self.findings: list[Json] = []
         self.lost: list[Json] = []
 
-    def explore(self, progress: Told, greet: Callable[[Json], None]) -> None:
+    def explore(self, pool: Pool, progress: Told) -> None:
         """Make all runs, then shrink those of the violations, and make each result twice."""
-        jobs = self.plan.jobs
-        with Pool(self.plan.setup(self.scope), jobs, self.plan.interpreter) as pool:
-            self.hello = pool.hello
-            greet(self.hello)
-            self.explorer.explore(pool, progress)
-            reported = filter(
-                lambda found: self.plan.reports(found.fingerprint), self.explorer.found.values()
-            )
-            found = sorted(reported, key=lambda found: found.rank)
-            # each is shrunk on its own, so the number of jobs changes nothing but the time
-            with ThreadPoolExecutor(jobs) as threads:
-                self.findings = list(threads.map(lambda one: self._finding(one, pool), found))
+        self.explorer.explore(pool, progress)
+        reported = filter(
+            lambda found: self.plan.reports(found.fingerprint), self.explorer.found.values()
+        )
+        found = sorted(reported, key=lambda found: found.rank)
+        # each is shrunk on its own, so the number of jobs changes nothing but the time
+        with ThreadPoolExecutor(pool.jobs) as threads:
+            self.findings = list(threads.map(lambda one: self._finding(one, pool), found))
         self.lost += [self._loss(loss) for loss in self.explorer.lost]
 
     def _finding(self, found: Found, pool: Pool) -> Json:

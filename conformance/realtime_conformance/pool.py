@@ -177,11 +177,20 @@ class _Process:
         self._listener.start()
         self._watchdog = _Watchdog(self._process.kill)
         try:
-            self._send({**attrs.asdict(setup), "box": self._box.path})
-            self.hello = self._receive("its setup")
+            self.hello = self.drive(setup)
         except BaseException:
             self.end()
             raise
+
+    def drive(self, setup: Setup) -> Json:
+        """Drive what the setup says from now on; what the worker says of itself.
+
+        Raises:
+            WorkerLost: the process died or is silent.
+            WorkerRefused: it says that this cannot be driven.
+        """
+        self._send({"setup": attrs.asdict(setup), "box": self._box.path})
+        return self._receive("its setup")
 
     def ask(self, request: Json) -> Json:
         """Send a request and wait for the reply.
@@ -246,7 +255,7 @@ class _Process:
 
 
 class Pool:
-    """Workers that all drive the same client in the same scope."""
+    """Workers that all drive the same client in the same scope, one scope after another."""
 
     def __init__(self, setup: Setup, jobs: int, interpreter: Interpreter | None = None) -> None:
         self._interpreter = interpreter or Interpreter()
@@ -284,6 +293,22 @@ class Pool:
     ) -> None:
         """Stop the workers."""
         self._end()
+
+    def drive(self, setup: Setup) -> None:
+        """Let all workers drive something else from now on: a client is imported but once.
+
+        Waits for those that are still at work. What was lost so far is forgiven.
+
+        Raises:
+            WorkerLost, WorkerRefused: one of them does not come up.
+        """
+        self._setup, self._losses = setup, 0
+        workers = [self._idle.get() for _ in range(self.jobs)]
+        try:
+            *_, self.hello = self._threads.map(lambda worker: worker.drive(setup), workers)
+        finally:
+            for worker in workers:
+                self._idle.put(worker)
 
     def make(self, requests: Iterable[Json], talk: Talk = asked) -> Iterator[tuple[int, Json]]:
         """Do what each request wants; yields a worker's number and its reply in the given order.

@@ -135,6 +135,8 @@ class Bench:
     ) -> None:
         self.machine = Machine(scope.bounds)
         self.fresh = Adoption(self.machine, Machine(one_more_turn(scope)))
+        self.needing = {machine: _needing(machine) for machine in (self.machine, self.fresh.target)}
+        """Of each machine the rules that need something of the client besides their guard."""
         self.make_client = make_client
         self.bursts = bursts
 
@@ -180,6 +182,11 @@ class Bench:
     def live(self) -> LiveRun:
         """A run that is chosen step by step."""
         return LiveRun(self)
+
+
+def _needing(machine: Machine) -> frozenset[int]:
+    events = ("deadline", "open", "refuse")
+    return frozenset(n for n, rule in enumerate(machine.rules) if rule.event in events)
 
 
 class Chooser(Protocol):
@@ -421,7 +428,7 @@ class _Run:
 
     def options(self) -> tuple[Option, ...]:
         """What the environment can do at the node, in the order of the rules."""
-        enabled = [n for n in self.machine.environment(self.state) if self._can_be_done(n)]
+        enabled = self._possible(self.machine.environment(self.state))
         if self.in_burst:
             enabled = [number for number in enabled if self._delivers(number)]
         if self.in_ticks:
@@ -431,12 +438,16 @@ class _Run:
             options += [Option(n, True) for n in enabled if self._delivers(n) and self._followed(n)]
         return tuple(options)
 
+    def _possible(self, enabled: list[int]) -> list[int]:
+        """Those of the enabled steps for which the client is where they need it."""
+        needing = self.bench.needing[self.machine]
+        return [n for n in enabled if n not in needing or self._can_be_done(n)]
+
     def _can_be_done(self, number: int) -> bool:
         """Whether the client is where a step needs it: a deadline is set, a handshake waits."""
-        rule = self.machine.rules[number]
-        if rule.event == "deadline":
+        if self.machine.rules[number].event == "deadline":
             return self.loop.next_deadline() is not None
-        return bool(self.stage.line.gate) if rule.event in ("open", "refuse") else True
+        return bool(self.stage.line.gate)
 
     def _delivers(self, number: int) -> bool:
         rule = self.machine.rules[number]
@@ -645,7 +656,7 @@ class _Run:
         self.server.adopt(fresh)
         limit = self.loop.time() + FRESH_SECONDS
         for _ in range(FRESH_STEPS):
-            going_on = [n for n in self.machine.progress(self.state) if self._can_be_done(n)]
+            going_on = self._possible(self.machine.progress(self.state))
             if not going_on and self._fresh_done():
                 self.history.fresh_done = True
                 return

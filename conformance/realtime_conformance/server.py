@@ -18,6 +18,7 @@ import attrs
 
 from realtime_conformance.accounts import CALL, MESSAGE, Item, Utterance
 from realtime_conformance.sound import encoded
+from realtime_conformance.spelling import Piece, cut, filled
 from realtime_protocol.acceptance import arrange
 from realtime_protocol.adoption import Adoption
 from realtime_protocol.bounds import UNIT_MS
@@ -88,19 +89,18 @@ class ReferenceServer:
         arrange(self.machine, self.names, rule, message, after)
         self._take_note(rule)
         moment = Moment(self.machine, rule, before, after)
-        said = _template(moment)
-        if said is None:
+        pieces = _pieces(moment)
+        if not pieces:
             return None
         if rule.event == "response.created":
             self.responses += 1
             asked = self._asked[rule.id.rpartition(".")[2]]
             self.names.metadata[rule.at["r"]] = asked.popleft() if asked else None
-        filled = _Filler(self, moment, message, round(now * 1000)).fill(said)
-        event = {"type": rule.event, "event_id": self._next("event"), **filled}
+        text = filled(pieces, _Filler(self, moment, message, round(now * 1000)))
         if self.beta:
-            translated = to_beta(event)
+            translated = to_beta(json.loads(text))
             return None if translated is None else json.dumps(translated)
-        return json.dumps(event)
+        return text
 
     def learn(self, rule: Rule, slot: int, message: Wire) -> None:
         """Take in the id that a client gives to an item that it creates."""
@@ -188,10 +188,11 @@ class ReferenceServer:
 
     def promised(self) -> str:
         """The id of the response of the default conversation that is to be created next."""
-        self._promised = self._promised or self._next("resp")
+        self._promised = self._promised or self.next("resp")
         return self._promised
 
-    def _next(self, prefix: str) -> str:
+    def next(self, prefix: str) -> str:
+        """The next name of a kind."""
         self._given[prefix] = self._given.get(prefix, 0) + 1
         return f"{prefix}_{self._given[prefix]}"
 
@@ -202,7 +203,7 @@ class ReferenceServer:
             name = ""
             if wanted.kind == "response" and not moment.value("oob", wanted.slot):
                 name, self._promised = self._promised, ""
-            self.names.name(wanted, name or self._next(_prefix(wanted, moment.machine.bounds)))
+            self.names.name(wanted, name or self.next(_prefix(wanted, moment.machine.bounds)))
         return self.names.ids[key]
 
 
@@ -214,23 +215,31 @@ def _prefix(wanted: Id, bounds: Mapping[str, int]) -> str:
     return "item_" + next(name for end, name in kinds if wanted.slot < bounds[end])
 
 
-_TEMPLATES: dict[tuple[Any, ...], Wire | None] = {}
+@attrs.frozen
+class _EventId:
+    """The id of an event, which no template names."""
+
+
+_PIECES: dict[tuple[Any, ...], tuple[Piece, ...]] = {}
 """What steps say before names are filled in: runs take the same steps again and again."""
-MOST_TEMPLATES = 1 << 16
+MOST_PIECES = 1 << 16
 
 
-def _template(moment: Moment) -> Wire | None:
-    """The template of a step, which depends on the step alone; nobody changes it."""
+def _pieces(moment: Moment) -> tuple[Piece, ...]:
+    """What a step says, which depends on the step alone; empty if it says nothing."""
     rule = moment.rule
     key = (moment.machine, rule.id, *rule.at.values(), moment.before, moment.after)
-    if key not in _TEMPLATES:
-        if len(_TEMPLATES) >= MOST_TEMPLATES:
-            _TEMPLATES.clear()
-        _TEMPLATES[key] = template(moment)
-    return _TEMPLATES[key]
+    pieces = _PIECES.get(key)
+    if pieces is None:
+        if len(_PIECES) >= MOST_PIECES:
+            _PIECES.clear()
+        said = template(moment)
+        whole = None if said is None else {"type": rule.event, "event_id": _EventId(), **said}
+        pieces = _PIECES[key] = () if whole is None else cut(whole, _FILLS, _Filler.fill)
+    return pieces
 
 
-@attrs.frozen
+@attrs.define
 class _Filler:
     """Fills in one template."""
 
@@ -252,6 +261,9 @@ class _Filler:
             return [self.fill(value) for value in part]
         fill: Callable[[_Filler, Any], Any] | None = _FILLS.get(type(part))
         return part if fill is None else fill(self, part)
+
+    def event(self, part: _EventId) -> str:  # noqa: ARG002
+        return self.server.next("event")
 
     def id(self, part: Id) -> str:
         return self.server.id(part, self.moment)
@@ -348,6 +360,7 @@ class _Filler:
 
 
 _FILLS: Mapping[type, Callable[[_Filler, Any], Any]] = {
+    _EventId: _Filler.event,
     Id: _Filler.id,
     Say: _Filler.say,
     Said: _Filler.said,

@@ -60,6 +60,7 @@ class Machine:
         self._compiler = Compiler(self.resolved, self.fields)
         self.at = {field.name: position for position, field in enumerate(self.fields)}
         self.initial: State = (*(field.initial for field in self.fields), ())
+        self._members = {field.name: field.values for field in fields}
         self._client = [n for n, rule in enumerate(self.rules) if rule.is_client]
         self._by_event: dict[str, list[int]] = {}
         for number in self._client:
@@ -108,14 +109,11 @@ class Machine:
 
     def member(self, name: str, value: int) -> str:
         """The name of a value of an enumeration: `member("response[0]", 1)` is `active`."""
-        base = name.partition("[")[0]
-        values = next(f.values for f in self.declared if f.name == base)
-        return values[value]
+        return self._members[name.partition("[")[0]][value]
 
     def code(self, name: str, member: str) -> int:
         """The number of a member of an enumeration: `code("response[0]", "active")` is 1."""
-        base = name.partition("[")[0]
-        return next(f.values for f in self.declared if f.name == base).index(member)
+        return self._members[name.partition("[")[0]].index(member)
 
     def knows(self, name: str) -> bool:
         """Whether a field has that name under these bounds."""

@@ -8,6 +8,7 @@ Laws:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from realtime_conformance.accounts import Account
 from realtime_conformance.checks.interface import Check, Finding, Judgement, enabling, judged
@@ -25,7 +26,11 @@ RESTING: Mapping[str, tuple[str, ...]] = {
 BUSY = ("requested", "pending", "aside", "stuck", "hangs")
 """Fields of what is still to come, or never will."""
 
+MOST_STATES = 1 << 12
+"""Of so many states it is kept whether they are quiet: runs end in the same ones."""
 
+
+@lru_cache(MOST_STATES)
 def is_quiet(machine: Machine, state: State) -> bool:
     """Whether nothing is under way: no turn, request, response, playout or function."""
     bounds = machine.bounds
