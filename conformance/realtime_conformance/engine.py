@@ -12,7 +12,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from typing import Any
 
 from realtime_conformance import listing
@@ -22,7 +21,7 @@ from realtime_conformance.explorer import Progress as Told
 from realtime_conformance.findings import Found
 from realtime_conformance.ledger import Ledger
 from realtime_conformance.plan import Plan
-from realtime_conformance.pool import Pool, WorkerLost
+from realtime_conformance.pool import Pool, WorkerLost, Workers
 from realtime_conformance.reporting import findings_of, own_version, report_of, violations
 from realtime_conformance.resume import Keeper, fits, read
 from realtime_conformance.shrink import Shrunk, difference, shrink
@@ -69,9 +68,7 @@ class _Conducted:
         self.open: dict[str, Json] = {}
         """What is known of each scope that was not."""
         self.stopped = False
-        self.workers = ExitStack()
-        """Ends the workers."""
-        self.pool: Pool | None = None
+        self.workers = Workers(plan.jobs, plan.interpreter)
         self.keeper = Keeper(plan.state, identity(plan, self.scopes))
         if plan.state is not None and plan.state.exists():
             data = read(plan.state)
@@ -107,7 +104,7 @@ class _Conducted:
             self.keeper.offer(lambda: self._state({name: explorer.saved()}))
 
         if not self.stopped:
-            pool = self._pool(explored.scope)
+            pool = self.workers.drive(self.plan.setup(explored.scope))
             explored.hello = pool.hello
             self._same_client(pool.hello)
             explored.explore(pool, told)
@@ -119,16 +116,6 @@ class _Conducted:
             self.parts[name] = part
             self.open.pop(name, None)
         return part
-
-    def _pool(self, scope: Scope) -> Pool:
-        """The workers, all of which drive the client in a scope."""
-        setup = self.plan.setup(scope)
-        if self.pool is None:
-            pool = Pool(setup, self.plan.jobs, self.plan.interpreter)
-            self.pool = self.workers.enter_context(pool)
-        else:
-            self.pool.drive(setup)
-        return self.pool
 
     def _state(self, current: Json | None = None) -> Json:
         return {"parts": self.parts, "open": {**self.open, **(current or {})}}

@@ -408,3 +408,39 @@ class Pool:
             worker.end()
             self._idle.put(worker)  # for those who wait for one: they are told that it is gone
         self._threads.shutdown(wait=True, cancel_futures=True)
+
+
+class Workers:
+    """A pool that is started when it is first needed, and goes from scope to scope."""
+
+    def __init__(self, jobs: int = 1, interpreter: Interpreter | None = None) -> None:
+        self._jobs = jobs
+        self._interpreter = interpreter
+        self._started = contextlib.ExitStack()
+        self._pool: Pool | None = None
+
+    def __enter__(self) -> Workers:
+        """Nothing is started yet."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the workers, if there are any."""
+        self._started.close()
+
+    def drive(self, setup: Setup) -> Pool:
+        """The pool, all of whose workers drive what the setup says.
+
+        Raises:
+            WorkerLost, WorkerRefused: one of them does not come up.
+        """
+        if self._pool is None:
+            pool = Pool(setup, self._jobs, self._interpreter)
+            self._pool = self._started.enter_context(pool)
+        else:
+            self._pool.drive(setup)
+        return self._pool

@@ -17,7 +17,7 @@ import attrs
 from realtime_conformance.checks import CHECKS
 from realtime_conformance.explorer import Explorer
 from realtime_conformance.ledger import Ledger
-from realtime_conformance.pool import Pool, Setup
+from realtime_conformance.pool import Setup, Workers
 from realtime_conformance.scenario import scope_of
 from realtime_conformance.shrink import shrink
 from realtime_conformance.stops import Budget, Sight, Stop
@@ -57,10 +57,11 @@ def examples(faults: Iterable[Fault]) -> Mapping[str, Example]:
     # a violation says more than an advisory, which is all that some checks give
     ranked = sorted(faults, key=lambda fault: fault.verdict != "violation")
     chosen = {check.id: [f for f in ranked if f.check == check.id] for check in CHECKS}
-    return {check: _example(given[0]) for check, given in chosen.items() if given}
+    with Workers() as workers:
+        return {check: _example(given[0], workers) for check, given in chosen.items() if given}
 
 
-def _example(fault: Fault) -> Example:
+def _example(fault: Fault, workers: Workers) -> Example:
     changes = {**(BRIEF if fault.scope == "audio-reply" else {}), **fault.bounds}
     client = f"{fault.client.__module__}:{fault.client.__qualname__}"
     setup = Setup(client=client, profile="quick", scope=fault.scope, changes=changes)
@@ -73,18 +74,19 @@ def _example(fault: Fault) -> Example:
     explorer = Explorer(
         # nothing is asked about what was covered, so the graph is not enumerated
         Ledger(Graph(machine, {})),
-        Cover(machine),
+        # a tail of one run is looked at at once, a whole one when all of it is made
+        Cover(machine, tail_most=1),
         Budget(ENOUGH),
         [Stop("broken", "the check is broken", broken)],
     )
-    with Pool(setup, 1) as pool:
-        explorer.explore(pool)
-        found = [f for f in explorer.found.values() if (f.check, f.verdict) == wanted]
-        if not found:
-            raise LookupError(f"expected {client} to break {fault.check} in {ENOUGH} runs")
-        first = min(found, key=lambda one: one.rank)
-        choices = first.choices
-        if fault.verdict == "violation":
-            choices = shrink(pool, choices, first.fingerprint).choices
-        shown = pool.show(choices)
+    pool = workers.drive(setup)
+    explorer.explore(pool)
+    found = [f for f in explorer.found.values() if (f.check, f.verdict) == wanted]
+    if not found:
+        raise LookupError(f"expected {client} to break {fault.check} in {ENOUGH} runs")
+    first = min(found, key=lambda one: one.rank)
+    choices = first.choices
+    if fault.verdict == "violation":
+        choices = shrink(pool, choices, first.fingerprint).choices
+    shown = pool.show(choices)
     return Example(fault.scope, fault.why, fault.verdict, shown["timeline"])
