@@ -33,7 +33,14 @@ from realtime_conformance.stepwise import Stepwise
 from realtime_conformance.timeline import render
 from realtime_conformance.trail import trail
 
-REFUSALS = (UnknownClient, MissingSeam, NoConnection, BadChoice, HarnessFault, NotShown)
+
+class Undrivable(Exception):
+    """A client that cannot be driven in a scope here, and why."""
+
+
+REFUSALS = (
+    UnknownClient, MissingSeam, NoConnection, BadChoice, HarnessFault, NotShown, Undrivable,
+)  # fmt: skip
 
 
 def packages() -> dict[str, str]:
@@ -45,16 +52,25 @@ def packages() -> dict[str, str]:
 class Worker:
     """Answers requests for one client in one scope."""
 
-    def __init__(self, setup: dict[str, Any]) -> None:
+    def __init__(self, setup: dict[str, Any], box: str) -> None:
         scope = scope_of(setup["profile"], setup["scope"], setup["changes"])
         self.bench = Bench(scope, load(setup["client"]), setup["bursts"])
-        self.recorder = Recorder(setup["box"])
+        self.recorder = Recorder(box)
         self.batch = Batch(self.bench, self.recorder)
         self._live: Stepwise
         # what the first runs import and cache belongs to no run
         self.tells = [self.bench.run().history.tells for _ in range(2)][-1]
-        gc.collect()
-        gc.freeze()
+        gc.unfreeze()  # what was known of another scope is not to be kept
+        keep()
+
+    @property
+    def hello(self) -> dict[str, Any]:
+        """What is driven, and on what."""
+        return {
+            "packages": packages(),
+            "python": platform.python_version(),
+            "tells": list(self.tells),
+        }
 
     def runs(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make the runs whose choices are listed."""
@@ -125,6 +141,16 @@ LIVE = {
 """The parts of a conversation."""
 
 
+def keep() -> None:
+    """Spare what is alive between two requests every later collection.
+
+    What a worker knows grows with its runs, and each run ends with a collection that would go
+    through all of it; what is garbage by now is not to be spared, so it is collected first.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def findings(outcome: Outcome) -> list[tuple[str, str, str, str]]:
     """Check, verdict, fingerprint and text of everything that a run shows so far."""
     return [
@@ -158,21 +184,30 @@ def _refusal(error: Exception) -> dict[str, Any]:
 
 
 def serve(requests: TextIO, reply: Callable[[dict[str, Any]], None]) -> None:
-    """Answer every request until the input ends."""
-    try:
-        worker = Worker(json.loads(requests.readline()))
-    except Exception as error:
-        # whatever it is, this client cannot be driven here, and the asker must be told
-        reply(_refusal(error))
-        return
-    reply(
-        {"packages": packages(), "python": platform.python_version(), "tells": list(worker.tells)}
-    )
+    """Answer every request until the input ends; the first of all says what is to be driven."""
+    worker: Worker | None = None
     for line in requests:
+        request = json.loads(line)
         try:
-            reply(_answer(worker, json.loads(line)))
+            if "setup" in request:
+                worker = None  # what it keeps is let go first
+                worker = _worker(request)
+                reply(worker.hello)
+            else:
+                assert worker is not None
+                reply(_answer(worker, request))
         except REFUSALS as error:
             reply(_refusal(error))
+        keep()
+
+
+def _worker(request: dict[str, Any]) -> Worker:
+    """Whoever answers from now on."""
+    try:
+        return Worker(request["setup"], request["box"])
+    except Exception as error:
+        # whatever it is, this client cannot be driven here, and the asker must be told
+        raise Undrivable(_refusal(error)["refused"]) from error
 
 
 def main() -> None:
