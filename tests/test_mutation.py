@@ -9,6 +9,7 @@ import json
 import subprocess
 import textwrap
 from collections import Counter
+from pathlib import Path
 
 import attrs
 import pytest
@@ -19,10 +20,18 @@ from realtime_conformance.mutation.mutants import mutants_of
 from realtime_conformance.mutation.operators import OPERATORS
 from realtime_conformance.mutation.overlay import NotFound, Overlay, place_of
 from realtime_conformance.mutation.passes import PASSES, left, passes
-from realtime_conformance.mutation.targets import REALTIME, LeftOut, Targets, targets_of
+from realtime_conformance.mutation.targets import (
+    REALTIME,
+    SUBJECT,
+    LeftOut,
+    Targets,
+    targets_of,
+)
 from realtime_conformance.pool import Interpreter
 from realtime_conformance.resume import BadState
 from test_cli import invoke
+
+EQUIVALENT = Path(__file__).parent.parent / "known-issues" / "equivalent-mutants.json"
 
 
 def changes(body: str, operator: str = "") -> list[tuple[str, str]]:
@@ -179,7 +188,7 @@ def test_a_change_that_does_not_compile_is_noticed() -> None:
 def test_the_table_for_livekit_is_for_livekit_alone() -> None:
     """Of a subject of one's own every function is taken."""
     assert targets_of("mine:Client") == Targets()
-    assert targets_of("livekit.plugins.openai.realtime:RealtimeSession") is REALTIME
+    assert targets_of(SUBJECT) is REALTIME
     assert REALTIME.reason("RealtimeSession._handle_response_done") == ""
     assert REALTIME.reason("RealtimeModel.with_azure")
     assert REALTIME.spared('logger.debug("x")')
@@ -293,6 +302,16 @@ def test_a_bad_file_of_equivalents_is_refused(tmp_path, entries, expected) -> No
     code, out, errors = invoke("mutants", "--equivalents", str(path))
     assert (code, out, len(errors.splitlines())) == (2, "", 1)
     assert expected in errors
+
+
+def test_what_is_on_file_fits_the_installed_client() -> None:
+    """Each entry names code that is there, in a function that is mutated."""
+    entries = equivalent.read(EQUIVALENT)
+    place = place_of(SUBJECT, Interpreter())
+    assert entries
+    assert (
+        equivalent.unfit(entries.values(), mutants_of(place.path.read_bytes(), REALTIME).all) == []
+    )
 
 
 # -- the score --------------------------------------------------------------------------------
@@ -651,6 +670,6 @@ def test_the_command_lists_tries_and_goes_on(toy, tmp_path, monkeypatch) -> None
 )
 def test_the_client_is_mutated(mutant, verdict) -> None:
     """The newest installed release: what is dropped is missed, and what is not reached is told."""
-    made = Campaign(scopes=("muted-reply", "text-reply"), passes=passes("choices"))
+    made = Campaign(scopes=("muted-reply", "text-reply"), passes=passes("paths")[1:])
     (one,) = conducted(made, mutant)["mutants"]
     assert one["verdict"] == verdict

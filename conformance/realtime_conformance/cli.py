@@ -551,7 +551,10 @@ def mutants(
         campaign = attrs.evolve(campaign, interpreter=_interpreter(release))
         drawn = campaigns.Drawn(campaign, only)
         conducted = campaigns.Conducted(campaign, drawn, _told_mutant)
-        result = conducted.report() if listing_only else conducted.conduct()
+        try:
+            result = conducted.report() if listing_only else conducted.conduct()
+        except KeyboardInterrupt:
+            _fail(f"stopped; what was decided is in {state or 'no file, for want of --state'}", 130)
         if json_file is not None:
             _replace(json_file, json.dumps(result, indent=1) + "\n")
     lines = mutants_told.sample(result) if listing_only else mutants_told.told(result)

@@ -8,7 +8,7 @@ Laws:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 Json = dict[str, Any]
@@ -18,6 +18,9 @@ SURVIVORS = {
     "not reached": "not reached: no run executes the statement",
 }
 """The ends that a campaign is read for."""
+
+FEW = 4
+"""As many scopes are named one by one."""
 
 
 def ended(name: str, known: Json, number: int, of: int) -> str:
@@ -34,8 +37,12 @@ def _how(known: Json) -> str:
     if known["verdict"] == "killed":
         return f": {_killed(known['kill'])}"
     if known["verdict"] == "survived":
-        return f": {known['runs']:,} runs in {', '.join(known['scopes'])}"
+        return f": {known['runs']:,} runs in {_named(known['scopes'])}"
     return ""
+
+
+def _named(scopes: Sequence[str]) -> str:
+    return ", ".join(scopes) if len(scopes) <= FEW else f"{len(scopes)} scopes"
 
 
 def _killed(kill: Json) -> str:
@@ -82,7 +89,7 @@ def _equivalents(report: Json) -> Iterator[str]:
 def _limits(report: Json) -> Iterator[str]:
     reasons = Counter(report["left_out"].values())
     for reason, count in reasons.most_common():
-        yield f"left out: {count} functions: {reason}"
+        yield f"left out: {count} {'function' if count == 1 else 'functions'}: {reason}"
     for name, scope in report["unmutated"].items():
         if scope["refused"]:
             yield f"left out: scope {name}: {scope['refused']}"
