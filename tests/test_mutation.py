@@ -19,7 +19,7 @@ from realtime_conformance.mutation.campaign import Campaign, Conducted, Drawn
 from realtime_conformance.mutation.mutants import mutants_of
 from realtime_conformance.mutation.operators import OPERATORS
 from realtime_conformance.mutation.overlay import NotFound, Overlay, place_of
-from realtime_conformance.mutation.passes import PASSES, left, passes
+from realtime_conformance.mutation.passes import PASSES, graph_of, left, passes
 from realtime_conformance.mutation.targets import (
     REALTIME,
     SUBJECT,
@@ -29,6 +29,7 @@ from realtime_conformance.mutation.targets import (
 )
 from realtime_conformance.pool import Interpreter
 from realtime_conformance.resume import BadState
+from realtime_protocol.graph import enumerate_graph
 from test_cli import invoke
 
 EQUIVALENT = Path(__file__).parent.parent / "known-issues" / "equivalent-mutants.json"
@@ -258,6 +259,14 @@ def test_a_pass_is_made_again_only_with_more_runs() -> None:
     assert left([one], {"choices": 40}) == left([one], {"choices": 0}) == []
     assert left([one], {"choices": 39}) == [one]
     assert left([attrs.evolve(one, runs=0)], {"choices": 40})
+
+
+def test_a_graph_is_shared_and_its_ways_are_counted_once() -> None:
+    """They are those that the graph has anyway."""
+    graph = graph_of("quick", "text-reply")
+    assert graph is graph_of("quick", "text-reply")
+    assert graph.ways() is graph.ways()
+    assert graph.ways() == enumerate_graph(graph.machine).ways()
 
 
 # -- argued equivalent ------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from realtime_conformance.pool import Patience
 from realtime_conformance.scenario import scope_of
 from realtime_protocol.graph import Graph, enumerate_graph
 from realtime_protocol.machine import Machine
+from realtime_protocol.state import State
 
 PATIENCE = Patience(seconds=60.0, losses=0)
 """A request takes seconds; whoever says nothing for a minute hangs, and once is enough."""
@@ -80,7 +81,21 @@ def left(wanted: Sequence[Pass], made: Mapping[str, int]) -> list[Pass]:
     ]
 
 
+@attrs.frozen(slots=False)
+class _Counted(Graph):
+    """A graph whose ways are counted once: every exploration by paths asks for them."""
+
+    @functools.cached_property
+    def _ways(self) -> dict[State, int]:
+        return super().ways()
+
+    def ways(self) -> dict[State, int]:
+        """As those of any graph."""
+        return self._ways
+
+
 @functools.cache
 def graph_of(profile: str, scope: str) -> Graph:
     """The graph of a scope, which all explorations of it share."""
-    return enumerate_graph(Machine(scope_of(profile, scope, {}).bounds))
+    graph = enumerate_graph(Machine(scope_of(profile, scope, {}).bounds))
+    return _Counted(graph.machine, graph.successors)
