@@ -250,12 +250,12 @@ class Conducted:
         if not scopes:
             return {"verdict": "not reached", "passes": passes, "runs": 0, "scopes": []}
         overlay.write(mutant.applied(self.drawn.source))
-        trial = Trial(ground, overlay)
+        trial = Trial(ground, overlay, before["runs"])
         kill = trial.through(parts, scopes)
         result: Json = {
             "verdict": "killed" if kill else "survived",
             "passes": passes,
-            "runs": before["runs"] + trial.runs,
+            "runs": trial.runs,
             "scopes": scopes,
         }
         return {**result, "kill": attrs.asdict(kill)} if kill else result

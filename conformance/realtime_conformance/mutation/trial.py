@@ -62,8 +62,9 @@ class Ground:
 class Trial:
     """One mutant, which is in its overlay, on its way through scopes and passes."""
 
-    def __init__(self, ground: Ground, overlay: Overlay) -> None:
-        self.runs = 0
+    def __init__(self, ground: Ground, overlay: Overlay, runs: int = 0) -> None:
+        self.runs = runs
+        """Those that were made before count, too."""
         self._ground = ground
         self._overlay = overlay
         self._shown = set(ground.shown)
