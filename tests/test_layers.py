@@ -48,7 +48,7 @@ WORKER_NEEDS = tuple(
 
 NOT_IN_A_WORKER = {
     "typer", "rich", "jinja2", "jsonschema", "networkx", "pytest", "hypothesis", "uv", "livekit",
-    "openai",
+    "openai", "libcst",
 }  # fmt: skip
 
 PURE = {
@@ -262,6 +262,24 @@ def drawn_outside_the_reports(graph: Imports) -> list[str]:
     ]
 
 
+def code_outside_mutation(graph: Imports) -> list[str]:
+    """Only the room of mutants reads code as a tree that can be written again."""
+    return [
+        f"{module}: {name}"
+        for module, names in graph.items()
+        if not within(module, f"{HARNESS}.mutation")
+        for name in sorted(names)
+        if top(name) == "libcst"
+    ]
+
+
+def heavy_mutation(graph: Imports) -> list[str]:
+    """What the room of mutants runs beside a client imports what a worker does."""
+    rooms = [f"{HARNESS}.mutation.{name}" for name in ("locate", "reach")]
+    allowed = {*_light(), "aiohttp", "multidict", "yarl"}
+    return sorted(n for n in closure(graph, rooms) if top(n) not in allowed)
+
+
 def sockets_outside_transport(graph: Imports) -> list[str]:
     """Only the transport knows sockets."""
     return [
@@ -326,6 +344,12 @@ LAWS: dict[Callable[[Imports], list[str]], list[tuple[str, str]]] = {
     drawn_outside_the_reports: [
         (f"{HARNESS}.reporting", "jsonschema"),
         (f"{HARNESS}.cli", "jinja2"),
+    ],
+    code_outside_mutation: [(f"{HARNESS}.cli", "libcst"), (f"{HARNESS}.trail", "libcst.matchers")],
+    heavy_mutation: [
+        (f"{HARNESS}.mutation.locate", "libcst"),
+        (f"{HARNESS}.mutation.reach", "rich"),
+        (f"{HARNESS}.mutation", "networkx"),
     ],
     sockets_outside_transport: [
         (f"{HARNESS}.runner", "aiohttp"),
@@ -396,6 +420,7 @@ def late():
         (f"{MODEL}.machine", {"networkx", "aiohttp", HARNESS}),
         (f"{MODEL}.acceptance", {"networkx", "asyncio", "socket", HARNESS}),
         (f"{HARNESS}.checks", NOT_IN_A_WORKER),
+        (f"{HARNESS}.mutation.locate", NOT_IN_A_WORKER),
     ],
 )
 def test_what_is_loaded(module: str, without: set[str]) -> None:

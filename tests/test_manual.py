@@ -334,6 +334,15 @@ def test_the_page_about_reports(here, tmp_path):
     assert (tmp_path / "both" / "report.html").exists()
 
 
+@pytest.mark.slow  # the agent is driven
+def test_the_page_about_mutants(here):
+    """What would be planted, and one that is noticed."""
+    printed = here("docs/mutation.md")
+    assert "5 drawn of" in printed
+    assert "killed      RealtimeSession.interrupt/drop-call/1: " in printed
+    assert "1 of 1 killed" in printed
+
+
 @pytest.mark.slow  # needs the package index, and drives an old release
 def test_the_tutorial_as_a_new_user(tmp_path):
     """From a checkout without anything installed to the file that shows the bug."""

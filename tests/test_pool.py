@@ -11,6 +11,7 @@ from realtime_conformance import pool as pool_module
 from realtime_conformance.blackbox import Begun, Box, Recorder
 from realtime_conformance.pool import (
     Interpreter,
+    Patience,
     Pool,
     Setup,
     WorkerLost,
@@ -113,6 +114,16 @@ def test_too_many_losses_end_the_run(interpreter, monkeypatch):
         list(pool.make(requests((7,), (7,), (7,), (7,))))
     assert "ended with code 3" in str(lost.value)
     assert "a last word" in str(lost.value)
+
+
+def test_a_pool_may_have_less_patience(interpreter):
+    """With none for losses the first one ends the run, and silence has a length of its own."""
+    for number, how in ((7, "ended with code 3"), (8, "said nothing for 2 s")):
+        with (
+            Pool(SETUP, 1, interpreter, Patience(seconds=2.0, losses=0)) as pool,
+            pytest.raises(WorkerLost, match=how),
+        ):
+            list(pool.make(requests((number, 1))))
 
 
 def test_a_single_question_that_ends_a_worker_is_told(interpreter):

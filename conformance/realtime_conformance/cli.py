@@ -29,8 +29,12 @@ from realtime_conformance.clients.registry import UnknownClient, address
 from realtime_conformance.engine import Plan, conduct
 from realtime_conformance.environments import EnvironmentFailure, build, harness_archive
 from realtime_conformance.live import Live
+from realtime_conformance.mutation.equivalent import read as read_equivalents
+from realtime_conformance.mutation.passes import PASSES, passes
+from realtime_conformance.mutation.targets import SUBJECT
 from realtime_conformance.pool import Interpreter, Pool, Setup, WorkerLost, WorkerRefused
 from realtime_conformance.report import console as human
+from realtime_conformance.report import mutants as mutants_told
 from realtime_conformance.report.columns import Columns, columns
 from realtime_conformance.report.files import UnwritableFolder, prepared, render, write
 from realtime_conformance.report.progress import shown as progress_shown
@@ -471,6 +475,107 @@ def fixes_command(
     if as_json:
         sys.stdout.write(fixes.as_json(rows) + "\n")
     raise typer.Exit(int(any(tried.failures for tried in rows)))
+
+
+@app.command()
+def mutants(
+    client: Client = "livekit-agent",
+    subject: Annotated[
+        str, typer.Option(metavar="MODULE:NAME", help="What lives in the file to mutate.")
+    ] = SUBJECT,
+    release: Release = "",
+    scope: ScopeOption = [],  # noqa: B006
+    sample: Annotated[
+        int, typer.Option(min=1, help="How many mutants are drawn; each function has its share.")
+    ] = 150,
+    seed: Seed = 0,
+    depth: Annotated[
+        str,
+        typer.Option(
+            help="How far to look for what kills a mutant. "
+            + " ".join(f"{one.name}: {one.about}." for one in PASSES)
+            + " Each is for what those before it left."
+        ),
+    ] = "quick",
+    limit: Annotated[
+        int | None, typer.Option(help="Most runs in each scope and pass; said beside the score.")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(help="Seconds after which no other mutant is begun.")
+    ] = None,
+    jobs: Jobs = CORES,
+    known: KnownOption = None,
+    equivalents: Annotated[
+        Path | None, typer.Option(help="File of mutants that are argued to be no faults.")
+    ] = None,
+    only: Annotated[str, typer.Option(metavar="ID", help="Try this mutant alone.")] = "",
+    listing_only: Annotated[
+        bool, typer.Option("--list", help="Print what is drawn, each with its diff; run nothing.")
+    ] = False,
+    state: Annotated[
+        Path | None,
+        typer.Option(help="File for what is decided; a second call goes on from it."),
+    ] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="File for all of it as one JSON document.")
+    ] = None,
+    goal: Annotated[
+        float, typer.Option(min=0, max=100, help="Percent of the mutants that must be killed.")
+    ] = 90.0,
+) -> None:
+    """Plant small faults in the client's protocol code, and see which of them the checks notice.
+
+    Each mutant is one change in a copy of the code. It is killed by a run that shows what the
+    client without it does not, or that hangs or cannot be made. Every other is printed with its
+    diff. Exit code 0: the goal is reached; 1: it is not, or not yet.
+    """
+    with _one_line():
+        campaigns = _mutation()
+        fingerprints = frozenset(_known(known, update=False))
+        address(client)
+        campaign = campaigns.Campaign(
+            client=client,
+            subject=subject,
+            scopes=tuple(scope),
+            passes=passes(depth, int(_positive("--limit", limit))),
+            size=sample,
+            seed=seed,
+            jobs=int(_positive("--jobs", jobs)),
+            seconds=_positive("--seconds", seconds),
+            known=fingerprints,
+            equivalents=read_equivalents(equivalents),
+            state=_writable(state),
+        )
+        campaign.names()
+        _writable(json_file)
+        campaign = attrs.evolve(campaign, interpreter=_interpreter(release))
+        drawn = campaigns.Drawn(campaign, only)
+        conducted = campaigns.Conducted(campaign, drawn, _told_mutant)
+        try:
+            result = conducted.report() if listing_only else conducted.conduct()
+        except KeyboardInterrupt:
+            _fail(f"stopped; what was decided is in {state or 'no file, for want of --state'}", 130)
+        if json_file is not None:
+            _replace(json_file, json.dumps(result, indent=1) + "\n")
+    lines = mutants_told.sample(result) if listing_only else mutants_told.told(result)
+    Console(soft_wrap=True).print(Text("\n".join(lines)))
+    reached = listing_only or (result["score"] is None or result["score"] * 100 >= goal)
+    raise typer.Exit(int(not reached))
+
+
+def _mutation() -> Any:
+    """The room of mutants, which needs what not everyone has installed."""
+    try:
+        from realtime_conformance.mutation import campaign
+    except ModuleNotFoundError as error:
+        raise ValueError(
+            f"expected {error.name} to be installed; pip install 'realtime-conformance[mutation]'"
+        ) from error
+    return campaign
+
+
+def _told_mutant(name: str, known: dict[str, Any], number: int, of: int) -> None:
+    Console(soft_wrap=True).print(Text(mutants_told.ended(name, known, number, of)))
 
 
 @app.command()

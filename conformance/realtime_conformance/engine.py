@@ -28,7 +28,7 @@ from realtime_conformance.shrink import Shrunk, difference, shrink
 from realtime_conformance.stops import Budget
 from realtime_conformance.strategies import STRATEGIES, Subject
 from realtime_protocol.bounds import PROFILES, Scope, below
-from realtime_protocol.graph import enumerate_graph
+from realtime_protocol.graph import Graph, enumerate_graph
 from realtime_protocol.machine import Machine
 
 __all__ = ["Plan", "conduct", "findings_of", "violations"]
@@ -141,6 +141,29 @@ def identity(plan: Plan, scopes: Sequence[Scope]) -> Json:
     }
 
 
+def explorer_of(plan: Plan, scope: Scope, graph: Graph, seconds: float = 0.0) -> Explorer:
+    """The exploration of one scope of a plan, of which nothing is made yet."""
+    profile = PROFILES[plan.profile]
+    subject = Subject(
+        graph=graph,
+        setup=plan.setup(scope),
+        seed=plan.seed,
+        runs=plan.limit,
+        seconds=seconds,
+        tail_runs=profile.tail_runs,
+        tail_most=0 if scope.name in profile.thorough else profile.brief_runs,
+        every_way=profile.every_way,
+        reduction=plan.reduction,
+    )
+    return Explorer(
+        Ledger(graph),
+        STRATEGIES[plan.how(scope.name)](subject),
+        Budget(plan.limit, seconds),
+        plan.stops,
+        plan.known,
+    )
+
+
 class _Explored:
     """One scope of the plan, explored."""
 
@@ -149,25 +172,7 @@ class _Explored:
         self.scope = scope
         self.machine = Machine(scope.bounds)
         self.profile = PROFILES[plan.profile]
-        graph = enumerate_graph(self.machine)
-        subject = Subject(
-            graph=graph,
-            setup=plan.setup(scope),
-            seed=plan.seed,
-            runs=plan.limit,
-            seconds=seconds,
-            tail_runs=self.profile.tail_runs,
-            tail_most=0 if scope.name in self.profile.thorough else self.profile.brief_runs,
-            every_way=self.profile.every_way,
-            reduction=plan.reduction,
-        )
-        self.explorer = Explorer(
-            Ledger(graph),
-            STRATEGIES[plan.how(scope.name)](subject),
-            Budget(plan.limit, seconds),
-            plan.stops,
-            plan.known,
-        )
+        self.explorer = explorer_of(plan, scope, enumerate_graph(self.machine), seconds)
         self.hello: Json = {}
         self.findings: list[Json] = []
         self.lost: list[Json] = []

@@ -42,6 +42,15 @@ SILENCE_SECONDS = 300.0
 MOST_LOST = 8
 """Workers that are replaced in one pool; where more are lost, something else is wrong."""
 
+
+@attrs.frozen
+class Patience:
+    """How long a worker may say nothing, in real seconds, and how many may be lost in a pool."""
+
+    seconds: float = attrs.field(factory=lambda: SILENCE_SECONDS)
+    losses: int = attrs.field(factory=lambda: MOST_LOST)
+
+
 NOBODY = -1
 """The number of the worker where none is left to answer."""
 
@@ -126,19 +135,20 @@ class _Watchdog:
     One thread for all questions: to start one for each would take longer than most answers do.
     """
 
-    def __init__(self, kill: Callable[[], None]) -> None:
+    def __init__(self, kill: Callable[[], None], seconds: float) -> None:
+        self.seconds = seconds
         self.bit = False
         """Whether it has ended the process."""
         self._kill = kill
         self._until: float | None = None
         self._ended = threading.Event()
-        self._looks = min(SILENCE_SECONDS / 10, 1.0)
+        self._looks = min(seconds / 10, 1.0)
         threading.Thread(target=self._watch, daemon=True).start()
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
         """Watch for as long as an answer is waited for."""
-        self._until = time.monotonic() + SILENCE_SECONDS
+        self._until = time.monotonic() + self.seconds
         try:
             yield
         finally:
@@ -160,7 +170,7 @@ class _Watchdog:
 class _Process:
     """One worker process."""
 
-    def __init__(self, interpreter: Interpreter, setup: Setup, number: int) -> None:
+    def __init__(self, interpreter: Interpreter, setup: Setup, number: int, silence: float) -> None:
         self.number = number
         self._errors: list[str] = []
         self._box = Box()
@@ -175,7 +185,7 @@ class _Process:
         )
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
-        self._watchdog = _Watchdog(self._process.kill)
+        self._watchdog = _Watchdog(self._process.kill, silence)
         try:
             self.hello = self.drive(setup)
         except BaseException:
@@ -239,7 +249,7 @@ class _Process:
         # its last words may still be on their way; a child of its own can hold the stream open
         self._listener.join(LAST_WORDS_SECONDS)
         how = (
-            f"said nothing for {SILENCE_SECONDS:.0f} s"
+            f"said nothing for {self._watchdog.seconds:.0f} s"
             if self._watchdog.bit
             else f"ended with code {code}"
         )
@@ -257,8 +267,15 @@ class _Process:
 class Pool:
     """Workers that all drive the same client in the same scope, one scope after another."""
 
-    def __init__(self, setup: Setup, jobs: int, interpreter: Interpreter | None = None) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        jobs: int,
+        interpreter: Interpreter | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self._interpreter = interpreter or Interpreter()
+        self._patience = patience or Patience()
         self._setup = setup
         self._threads = ThreadPoolExecutor(jobs)
         self._idle: queue.Queue[_Process] = queue.Queue()
@@ -381,7 +398,7 @@ class Pool:
                 with self.worker() as worker:
                     return worker.number, {**talk(left, worker.ask), "lost": lost}
             except WorkerLost as error:
-                if self._ending or self._losses > MOST_LOST:
+                if self._ending or self._losses > self._patience.losses:
                     raise
                 choices = list(error.begun.choices) if error.begun else None
                 lost.append({"choices": choices, "how": error.how})
@@ -389,7 +406,9 @@ class Pool:
         return NOBODY, {**NOTHING, "lost": lost}
 
     def _start(self) -> _Process:
-        worker = _Process(self._interpreter, self._setup, next(self._numbers))
+        worker = _Process(
+            self._interpreter, self._setup, next(self._numbers), self._patience.seconds
+        )
         self._workers.append(worker)
         if self._ending:
             worker.end()
@@ -399,7 +418,7 @@ class Pool:
     def _replace(self, worker: _Process) -> None:
         worker.end()
         self._losses += 1
-        if not self._ending and self._losses <= MOST_LOST:
+        if not self._ending and self._losses <= self._patience.losses:
             self._start()
 
     def _end(self) -> None:
