@@ -43,6 +43,14 @@ ELSEWHERE = {
         "tests/test_pages.py",
         '"-m", "sphinx", "-W"',
     ),
+    "realtime-conformance replay ID --real-time": (
+        "tests/test_cli.py",
+        'invoke("replay", shown, "--real-time")',
+    ),
+    "realtime-conformance confirm reports/report.json --json confirmed.json": (
+        "tests/test_cli.py",
+        'invoke("confirm", str(report), "--json", str(results))',
+    ),
 }
 
 BY_CI = {("README.md", "tests"): ".ci/readme_command.py tests | bash"}

@@ -136,9 +136,9 @@ class _Watchdog:
         threading.Thread(target=self._watch, daemon=True).start()
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
-        """Watch for as long as an answer is waited for."""
-        self._until = time.monotonic() + SILENCE_SECONDS
+    def watching(self, patience: float) -> Iterator[None]:
+        """Watch for as long as an answer is waited for, and let it take `patience` seconds more."""
+        self._until = time.monotonic() + SILENCE_SECONDS + patience
         try:
             yield
         finally:
@@ -183,15 +183,15 @@ class _Process:
             self.end()
             raise
 
-    def ask(self, request: Json) -> Json:
-        """Send a request and wait for the reply.
+    def ask(self, request: Json, patience: float = 0.0) -> Json:
+        """Send a request and wait for the reply, which may sleep for `patience` seconds.
 
         Raises:
             WorkerLost: the process died or is silent.
             WorkerRefused: it says that the request cannot be done.
         """
         self._send(request)
-        return self._receive(json.dumps(request)[:200])
+        return self._receive(json.dumps(request)[:200], patience)
 
     def end(self) -> None:
         """Stop the process."""
@@ -211,10 +211,10 @@ class _Process:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
 
-    def _receive(self, doing: str) -> Json:
+    def _receive(self, doing: str, patience: float = 0.0) -> Json:
         assert self._process.stdout is not None
         try:
-            with self._watchdog.watching():
+            with self._watchdog.watching(patience):
                 line = self._process.stdout.readline()
         except ValueError:  # the stream was closed: the pool is being ended
             line = ""
@@ -311,6 +311,10 @@ class Pool:
         """
         return self.ask({"show": choices})
 
+    def real(self, choices: Choices, most: float) -> Json:
+        """Make one run, and again in real time, for `most` seconds at most; see `repeated`."""
+        return self.ask({"real": choices, "most": most}, patience=most)
+
     def trail(self, choices: Choices) -> Json:
         """Make one run and return the steps that it took; see `trail`."""
         return self.ask({"trail": choices})
@@ -323,15 +327,15 @@ class Pool:
         """Make one run and return what a reproduction of its violation needs; see `outline`."""
         return self.ask({"outline": choices, "check": check})
 
-    def ask(self, request: Json) -> Json:
-        """Put one request to any worker.
+    def ask(self, request: Json, patience: float = 0.0) -> Json:
+        """Put one request to any worker, which may sleep for `patience` seconds over it.
 
         Raises:
             WorkerLost: the worker died or hung over it; another is there in its place.
             WorkerRefused: it says that the request cannot be done.
         """
         with self.worker() as worker:
-            return worker.ask(request)
+            return worker.ask(request, patience)
 
     @contextlib.contextmanager
     def worker(self) -> Iterator[_Process]:
