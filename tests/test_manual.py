@@ -47,6 +47,10 @@ ELSEWHERE = {
         "tests/test_cli.py",
         'invoke("replay", shown, "--real-time")',
     ),
+    "PYTHONPATH=docs python -m pages.findings reports/report.json confirmed.json": (
+        "tests/test_findings.py",
+        "findings.main(report, results)",
+    ),
     "realtime-conformance confirm reports/report.json --json confirmed.json": (
         "tests/test_cli.py",
         'invoke("confirm", str(report), "--json", str(results))',
