@@ -231,6 +231,7 @@ print(next(c["shortest"] for c in report["checks"] if c["id"] == "truncate-posit
 def folder_for(page, folder):
     """What a reader of the page has at hand: known issues, recordings, the files of the page."""
     shutil.copytree(ROOT / "known-issues", folder / "known-issues")
+    shutil.copytree(ROOT / "docs" / "findings", folder / "docs" / "findings")
     recorded(folder, CREATED, STARTED, STOPPED, name="FILE.jsonl")
     recorded(folder, CREATED, STOPPED, STARTED, name="CUT.jsonl")
     (folder / "id.py").write_text(ID)
