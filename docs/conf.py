@@ -62,7 +62,22 @@ def write_pages(app: Any) -> None:
         path.write_text(text, encoding="utf-8")
 
 
+def complete_findings(app: Any) -> None:
+    """Derive what the pages of the findings say besides what is written by hand."""
+    from pages import findings
+
+    app.findings = findings.completed(app.config.run_examples)
+
+
+def complete(app: Any, name: str, source: list[str]) -> None:
+    """Add to the page of a finding what is derived of it."""
+    if name.startswith("findings/"):
+        source[0] += app.findings[name.partition("/")[2]]
+
+
 def setup(app: Any) -> None:
     """Let Sphinx write the pages before it looks for any."""
     app.add_config_value("run_examples", default=True, rebuild="env", types=[bool])
     app.connect("builder-inited", write_pages)
+    app.connect("builder-inited", complete_findings)
+    app.connect("source-read", complete)

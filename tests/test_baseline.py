@@ -96,3 +96,35 @@ def test_a_file_is_replaced_in_one_piece(tmp_path, monkeypatch):
         stored.replace_text(path, "new")
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_link_to_a_finding_is_kept(tmp_path):
+    """It is written, read, kept by an update, and shown behind the reason."""
+    path = tmp_path / "known.json"
+    (tmp_path / "page.md").write_text("it")
+    linked = KnownIssue("a", "why", QUICK, "page.md")
+    outside = KnownIssue("b", "why", QUICK, "https://example.org/b")
+    baseline.write(path, {"a": linked, "b": outside})
+    known = baseline.read(path)
+    assert known == {"a": linked, "b": outside}
+    assert known["a"].told == "why (see page.md)"
+    assert KnownIssue("c", "why", QUICK).told == "why"
+    updated = baseline.update(known, "quick", RUN, {"a": sight("", "audio-reply")})
+    assert updated["a"].finding == "page.md"
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({"finding": "gone.md"}, "there is no gone.md"),
+        ({"finding": 3}, "TypeError: finding 3"),
+        ({"findings": "page.md"}, "unknown field 'findings'"),
+    ],
+)
+def test_a_bad_link_is_refused(tmp_path, more, expected):
+    """One to a page that is not there, of another kind, or by another name."""
+    path = tmp_path / "known.json"
+    entry = {"fingerprint": "a", "reason": "why", "where": {"quick": []}, **more}
+    path.write_text(json.dumps({"issues": [entry]}))
+    with pytest.raises(BadKnownFile, match=expected):
+        baseline.read(path)

@@ -67,6 +67,17 @@ def invoke(*arguments):
         (["run", "--timelines", "some"], "unknown choice of timelines 'some'; expected one of new"),
         (["report", "nope.json", "--report", "out"], "cannot read the report nope.json"),
         (["ledger", "merge", "nope", "-o", "c"], "cannot read the ledger nope"),
+        (["confirm", "nope.json"], "cannot read the report nope.json"),
+        (
+            [
+                "replay",
+                f"livekit-agent:quick:audio-reply:{DIGEST}:0",
+                "--real-time",
+                "--most-seconds",
+                "0",
+            ],
+            "--most-seconds must be positive, got 0.0",
+        ),
         (["search", "--check", "nope"], "unknown check 'nope'; expected one of truncate-"),
     ],
 )
@@ -86,6 +97,50 @@ def test_a_choice_that_a_node_does_not_offer_is_refused():
     )
     assert code == 2
     assert "choice 9 at step 1, but there are 1: server.session.created" in errors
+
+
+@pytest.mark.realtime
+def test_violations_are_confirmed_in_real_time(tmp_path):
+    """Each is made again and told, for people and for programs; and one alone by its id."""
+    invoke("run", *FAULTY, "--report", str(tmp_path))
+    report, results = tmp_path / "report.json", tmp_path / "results.json"
+    code, out, _ = invoke("confirm", str(report), "--json", str(results))
+    read = json.loads(results.read_text())
+    assert code == 0, out
+    assert {one["result"] for one in read["violations"]} == {"same"}
+    known = {
+        finding["fingerprint"]
+        for check in json.loads(report.read_text())["checks"]
+        for finding in check["findings"]
+        if finding["verdict"] == "violation"
+    }
+    assert known == {one["fingerprint"] for one in read["violations"]}
+    assert all(f"same            {fingerprint}" in out for fingerprint in known)
+    code, out, _ = invoke("confirm", str(report), "--most-seconds", "0.001")
+    assert code == 1
+    assert "within 0.001 s of real time" in out or ", and may take 0.001" in out
+    assert out.endswith(f" 0 same, 0 different, {len(known)} not replayable\n")
+    shown = read["violations"][0]["scenario"]
+    code, out, _ = invoke("replay", shown, "--real-time")
+    assert (code, out.splitlines()[-1]) == (1, "in real time: the same as in virtual time")
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format": 1}'])
+def test_what_is_no_report_is_not_confirmed(tmp_path, content):
+    """It is said in one line, and no results are written."""
+    (tmp_path / "report.json").write_text(content)
+    results = tmp_path / "results.json"
+    code, _, errors = invoke("confirm", str(tmp_path / "report.json"), "--json", str(results))
+    assert (code, len(errors.splitlines()), results.exists()) == (2, 1, False)
+
+
+def test_a_report_without_violations_has_nothing_to_confirm(tmp_path):
+    """It is wrong use, and not a success."""
+    client = ["--client", "doubles.reference:ReferenceClient", "--jobs", "1", "--limit", "2"]
+    invoke("run", *client, *SMALL, "--report", str(tmp_path))
+    code, _, errors = invoke("confirm", str(tmp_path / "report.json"))
+    assert code == 2
+    assert "expected a report with violations to confirm, got none" in errors
 
 
 def test_a_report_folder_that_cannot_be_written_is_refused_first(tmp_path):

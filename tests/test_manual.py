@@ -43,6 +43,18 @@ ELSEWHERE = {
         "tests/test_pages.py",
         '"-m", "sphinx", "-W"',
     ),
+    "realtime-conformance replay ID --real-time": (
+        "tests/test_cli.py",
+        'invoke("replay", shown, "--real-time")',
+    ),
+    "PYTHONPATH=docs python -m pages.findings reports/report.json confirmed.json": (
+        "tests/test_findings.py",
+        "findings.main(report, results)",
+    ),
+    "realtime-conformance confirm reports/report.json --json confirmed.json": (
+        "tests/test_cli.py",
+        'invoke("confirm", str(report), "--json", str(results))',
+    ),
 }
 
 BY_CI = {("README.md", "tests"): ".ci/readme_command.py tests | bash"}
@@ -219,6 +231,7 @@ print(next(c["shortest"] for c in report["checks"] if c["id"] == "truncate-posit
 def folder_for(page, folder):
     """What a reader of the page has at hand: known issues, recordings, the files of the page."""
     shutil.copytree(ROOT / "known-issues", folder / "known-issues")
+    shutil.copytree(ROOT / "docs" / "findings", folder / "docs" / "findings")
     recorded(folder, CREATED, STARTED, STOPPED, name="FILE.jsonl")
     recorded(folder, CREATED, STOPPED, STARTED, name="CUT.jsonl")
     (folder / "id.py").write_text(ID)

@@ -314,3 +314,29 @@ def test_of_a_long_event_the_part_that_differs_is_told() -> None:
     assert "one" in told
     assert "two" in told
     assert len(told) < 300
+
+
+class Longer:
+    """Runs of which the one with fewer disturbances takes more steps up to the finding."""
+
+    def trail(self, choices: tuple[int, ...]) -> Any:
+        """The run that is given: two steps, each a disturbance."""
+        return self._trail(2, steps=2)
+
+    def follow(self, wanted: Any) -> Any:
+        """Any other: no disturbance, and five steps."""
+        return self._trail(0, steps=5)
+
+    def _trail(self, disturbances: int, steps: int) -> Any:
+        return {
+            "findings": [("it", "violation", steps)],
+            "steps": [(number, False, 0) for number in range(steps)],
+            "needed": 0,
+            "disturbances": disturbances,
+            "choices": [],
+        }
+
+
+def test_a_run_with_fewer_disturbances_may_be_longer() -> None:
+    """Then no step was left out, and never fewer than none."""
+    assert shrink(Longer(), (1, 1), "it").left_out == 0

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import attrs
 
@@ -26,12 +27,19 @@ class BadKnownFile(ValueError):
 class KnownIssue:
     """One violation on file.
 
-    `where` gives the scopes in which it is expected, by profile; `reason` says why it is there.
+    `where` gives the scopes in which it is expected, by profile; `reason` says why it is there, and
+    `finding` where more is said: a file, by its path from the file of known issues, or a URL.
     """
 
     fingerprint: str
     reason: str
     where: Mapping[str, tuple[str, ...]]
+    finding: str = ""
+
+    @property
+    def told(self) -> str:
+        """Why it is there, and where more is said."""
+        return f"{self.reason} (see {self.finding})" if self.finding else self.reason
 
 
 Known = dict[str, KnownIssue]
@@ -45,18 +53,42 @@ def read(path: Path) -> Known:
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-        issues = [
-            KnownIssue(entry["fingerprint"], entry["reason"], _where(entry["where"]))
-            for entry in data["issues"]
-        ]
+        issues = [_issue(entry) for entry in data["issues"]]
     except OSError as error:
         raise BadKnownFile(f"cannot read known issues {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadKnownFile(
-            f"expected {path} to hold a list `issues` of objects with fingerprint, reason and "
-            f"where (profile to scopes), got {type(error).__name__}: {error}"
+            f"expected {path} to hold a list `issues` of objects with fingerprint, reason, "
+            f"where (profile to scopes) and at most finding (a path or a URL), got "
+            f"{type(error).__name__}: {error}"
         ) from error
+    for issue in issues:
+        _check_finding(path, issue)
     return {issue.fingerprint: issue for issue in issues}
+
+
+FIELDS = ("fingerprint", "reason", "where", "finding")
+
+
+def _issue(entry: Mapping[str, Any]) -> KnownIssue:
+    unknown = sorted(set(entry) - set(FIELDS))
+    if unknown:
+        raise ValueError(f"unknown field {unknown[0]!r}")
+    finding = entry.get("finding", "")
+    if not isinstance(finding, str):
+        raise TypeError(f"finding {finding!r}")
+    return KnownIssue(entry["fingerprint"], entry["reason"], _where(entry["where"]), finding)
+
+
+def _check_finding(path: Path, issue: KnownIssue) -> None:
+    """Refuse a link to a file that is not there; what a URL leads to is not looked at."""
+    if not issue.finding or "://" in issue.finding:
+        return
+    if not (path.parent / issue.finding).is_file():
+        raise BadKnownFile(
+            f"{path}: expected the finding of {issue.fingerprint!r} to be a file, "
+            f"and there is no {issue.finding}"
+        )
 
 
 def _where(data: Mapping[str, list[str]]) -> dict[str, tuple[str, ...]]:
@@ -70,6 +102,7 @@ def write(path: Path, known: Known) -> None:
             "fingerprint": issue.fingerprint,
             "reason": issue.reason,
             "where": {profile: sorted(issue.where[profile]) for profile in sorted(issue.where)},
+            **({"finding": issue.finding} if issue.finding else {}),
         }
         for issue in sorted(known.values(), key=lambda issue: issue.fingerprint)
     ]
@@ -102,7 +135,8 @@ def update(
             where[profile] = tuple(sorted(here))
         if where:
             reason = old.reason if old else f"to be explained: {sight.text if sight else ''}"
-            updated[fingerprint] = KnownIssue(fingerprint, reason, where)
+            finding = old.finding if old else ""
+            updated[fingerprint] = KnownIssue(fingerprint, reason, where, finding)
     return updated
 
 

@@ -23,9 +23,11 @@ from rich.console import Console
 from rich.text import Text
 
 from realtime_conformance import baseline, doctor, fixes, forecast, listing, specification
+from realtime_conformance import confirm as confirmation
 from realtime_conformance import export as reproduction
 from realtime_conformance.checks import BY_ID
 from realtime_conformance.clients.registry import UnknownClient, address
+from realtime_conformance.confirm import setup_of
 from realtime_conformance.engine import Plan, conduct
 from realtime_conformance.environments import EnvironmentFailure, build, harness_archive
 from realtime_conformance.live import Live
@@ -40,7 +42,7 @@ from realtime_conformance.report.files import UnwritableFolder, prepared, render
 from realtime_conformance.report.progress import shown as progress_shown
 from realtime_conformance.report.reading import read as read_report
 from realtime_conformance.reporting import sightings
-from realtime_conformance.scenario import BadId, Scenario, parse_id, scope_of
+from realtime_conformance.scenario import BadId, parse_id, scope_of
 from realtime_conformance.stateful import Target
 from realtime_conformance.stateful import search as find
 from realtime_conformance.stops import STOPS
@@ -175,6 +177,11 @@ TimelinesOption = Annotated[
         + " ".join(f"{name}: {about}." for name, about in human.TIMELINES.items())
     ),
 ]
+MostSeconds = Annotated[
+    float,
+    typer.Option(help="Most seconds of real time for one run; a longer one is not made."),
+]
+MOST_SECONDS = 120.0
 CORES = os.cpu_count() or 1
 
 
@@ -247,20 +254,65 @@ def replay(
     trace: Annotated[
         bool, typer.Option("--trace", help="Print every event whole, one JSON line each.")
     ] = False,
+    real_time: Annotated[
+        bool,
+        typer.Option("--real-time", help="Over a real loopback WebSocket, and in real time."),
+    ] = False,
+    most_seconds: MostSeconds = MOST_SECONDS,
 ) -> None:
     """Make one run again and print it; the same id gives the same bytes.
 
-    Exit code 0: the run breaks nothing; 1: it does.
+    With --real-time the run is made in virtual time, and then again by the wall clock, judged by
+    the same checks; what is printed is the latter, and whether both break the same.
+    Exit code 0: the run breaks nothing; 1: it does, or not the same.
     """
     with _one_line():
         parsed = parse_id(scenario)
+        most = _positive("--most-seconds", most_seconds)
         address(parsed.client)
-        with Pool(_setup(parsed), 1, _interpreter(release)) as pool:
-            shown = pool.show(parsed.choices)
+        with Pool(setup_of(parsed), 1, _interpreter(release)) as pool:
+            shown = _made_again(pool, parsed.choices, most if real_time else None)
     Console(soft_wrap=True).print(Text(shown["trace"] if trace else shown["timeline"]))
     if not trace:
-        Console(soft_wrap=True).print(Text(f"trace digest {shown['digest']}"))
-    raise typer.Exit(int(any(text.startswith("VIOLATION") for text in shown["findings"])))
+        Console(soft_wrap=True).print(Text(shown["end"]))
+    broken = any(text.startswith("VIOLATION") for text in shown["findings"])
+    raise typer.Exit(int(broken or not shown["same"]))
+
+
+@app.command("confirm")
+def confirm_command(
+    report: Annotated[
+        Path, typer.Argument(metavar="REPORT", help="report.json that `run --report` wrote.")
+    ],
+    most_seconds: MostSeconds = MOST_SECONDS,
+    jobs: Annotated[int, typer.Option(min=1, help="Runs at a time; they mostly sleep.")] = CORES,
+    as_json: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write the results here too.")
+    ] = None,
+) -> None:
+    """Make each violation of a report again over a real loopback WebSocket, in real time.
+
+    Of each violation the shortest run is made twice, in virtual and in real time, and judged by the
+    same checks. same: both break the same. different: they do not, and it is printed what came
+    instead. not replayable: the run needs more seconds than --most-seconds, or none could be made.
+    A release in the report is driven in its own environment.
+    Exit code 0: all are the same; 1: otherwise.
+
+    realtime-conformance run --report reports; realtime-conformance confirm reports/report.json
+    """
+    with _one_line():
+        read = read_report(report)
+        violations = confirmation.violations_of(read)
+        most = _positive("--most-seconds", most_seconds)
+        _writable(as_json)
+        address(read["client"]["name"])
+        interpreter = _interpreter(read["client"]["release"])
+        with progress_shown(read["client"]["name"], Console(stderr=True)) as progress:
+            confirmed = confirmation.confirm(violations, interpreter, jobs, most, progress)
+        if as_json is not None:
+            confirmation.write(as_json, read, most, confirmed)
+    Console(soft_wrap=True).print(Text("\n".join(confirmation.lines(confirmed))))
+    raise typer.Exit(int(any(one.result != "same" for one in confirmed)))
 
 
 @app.command()
@@ -289,7 +341,7 @@ def export(
         if output is not None and not output.parent.is_dir():
             raise UnwritableFolder(f"cannot write {output}: expected its folder to be there")
         interpreter = _interpreter(release)
-        with Pool(_setup(parsed), 1, interpreter) as pool:
+        with Pool(setup_of(parsed), 1, interpreter) as pool:
             outline = pool.outline(parsed.choices, check)
             text = reproduction.exported(outline, pool.hello["packages"], pool.hello["python"])
         reproduction.try_out(text, interpreter)
@@ -682,15 +734,23 @@ def look(
     raise typer.Exit(int(not found["works"]))
 
 
-def _setup(run: Scenario) -> Setup:
-    """What a worker drives to make a run."""
-    return Setup(
-        client=run.client,
-        profile=run.profile,
-        scope=run.scope,
-        changes=dict(run.changes),
-        bursts=run.bursts,
-    )
+def _made_again(pool: Pool, choices: tuple[int, ...], most: float | None) -> dict[str, Any]:
+    """One run as it is shown, in virtual time, or in real time for `most` seconds at most.
+
+    `end` is what is printed below it, and `same` whether it breaks what it breaks in virtual time.
+    """
+    if most is None:
+        shown = pool.show(choices)
+        return {**shown, "end": f"trace digest {shown['digest']}", "same": True}
+    told = pool.real(choices, most)
+    if told["real"] is None:
+        _fail(f"not made in real time: {told['why']}", 1)
+    verdicts = told["verdicts"]
+    return {
+        **told["real"],
+        "end": "\n".join(confirmation.compared(verdicts)),
+        "same": verdicts["real"] == verdicts["virtual"],
+    }
 
 
 def _replace(path: Path, text: str) -> None:

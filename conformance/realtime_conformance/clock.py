@@ -24,7 +24,7 @@ from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import Context
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -52,6 +52,43 @@ class NameLookup(RuntimeError):
 
 class Deadlock(RuntimeError):
     """Nothing is ready, nobody waits for that, and time cannot move."""
+
+
+class Loop(Protocol):
+    """What the conductor of a run asks of time, virtual or real; times in seconds of the loop."""
+
+    def time(self) -> float:
+        """Seconds since the loop was made."""
+
+    def next_deadline(self) -> float | None:
+        """When the client's next timer is due; None if it has none."""
+
+    def waiting(self) -> list[str]:
+        """Names of what the client's timers are to call, the next one first."""
+
+    def tasks(self) -> set[asyncio.Task[Any]]:
+        """Tasks that are not done, but for those of the line."""
+
+    async def settle(self) -> None:
+        """Let the client come to rest."""
+
+    async def turn(self, count: int) -> None:
+        """Run so many turns of the loop, and no further."""
+
+    @property
+    def turns(self) -> int:
+        """Turns of the loop that the newest `settle` took."""
+
+    async def advance(self, seconds: float) -> None:
+        """Let `seconds` pass, and the client come to rest."""
+
+    async def advance_to(self, when: float) -> None:
+        """Let time pass until `when`, and the client come to rest."""
+
+    def set_exception_handler(
+        self, handler: Callable[[asyncio.AbstractEventLoop, dict[str, Any]], object] | None
+    ) -> None:
+        """Have `handler` told of what nobody else is told of."""
 
 
 class _IdleSelector(selectors.DefaultSelector):
@@ -119,6 +156,10 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 return when
             heapq.heappop(self._deadlines)
         return None
+
+    def tasks(self) -> set[asyncio.Task[Any]]:
+        """Tasks that are not done."""
+        return asyncio.all_tasks(self)
 
     def waiting(self) -> list[str]:
         """Names of what the timers that are not due yet are to call, the next one first."""

@@ -203,7 +203,7 @@ class _Explored:
             "enabled_by": list(found.enabled_by),
             "count": found.count,
             "text": first["fingerprints"].get(found.fingerprint, found.text),
-            "known": known.reason if known else None,
+            "known": known.told if known else None,
             "scenario": scenario,
             "replay": self.plan.replay(scenario),
             "left_out": shrunk.left_out,

@@ -146,9 +146,9 @@ class _Watchdog:
         threading.Thread(target=self._watch, daemon=True).start()
 
     @contextlib.contextmanager
-    def watching(self) -> Iterator[None]:
-        """Watch for as long as an answer is waited for."""
-        self._until = time.monotonic() + self.seconds
+    def watching(self, sleeps: float) -> Iterator[None]:
+        """Watch for as long as an answer is waited for, which may take `sleeps` seconds more."""
+        self._until = time.monotonic() + self.seconds + sleeps
         try:
             yield
         finally:
@@ -202,15 +202,15 @@ class _Process:
         self._send({"setup": attrs.asdict(setup), "box": self._box.path})
         return self._receive("its setup")
 
-    def ask(self, request: Json) -> Json:
-        """Send a request and wait for the reply.
+    def ask(self, request: Json, sleeps: float = 0.0) -> Json:
+        """Send a request and wait for the reply, over which the worker may sleep `sleeps` seconds.
 
         Raises:
             WorkerLost: the process died or is silent.
             WorkerRefused: it says that the request cannot be done.
         """
         self._send(request)
-        return self._receive(json.dumps(request)[:200])
+        return self._receive(json.dumps(request)[:200], sleeps)
 
     def end(self) -> None:
         """Stop the process."""
@@ -230,10 +230,10 @@ class _Process:
             self._process.stdin.write(json.dumps(request) + "\n")
             self._process.stdin.flush()
 
-    def _receive(self, doing: str) -> Json:
+    def _receive(self, doing: str, sleeps: float = 0.0) -> Json:
         assert self._process.stdout is not None
         try:
-            with self._watchdog.watching():
+            with self._watchdog.watching(sleeps):
                 line = self._process.stdout.readline()
         except ValueError:  # the stream was closed: the pool is being ended
             line = ""
@@ -353,6 +353,10 @@ class Pool:
         """
         return self.ask({"show": choices})
 
+    def real(self, choices: Choices, most: float) -> Json:
+        """Make one run, and again in real time, for `most` seconds at most; see `repeated`."""
+        return self.ask({"real": choices, "most": most}, sleeps=most)
+
     def trail(self, choices: Choices) -> Json:
         """Make one run and return the steps that it took; see `trail`."""
         return self.ask({"trail": choices})
@@ -365,15 +369,15 @@ class Pool:
         """Make one run and return what a reproduction of its violation needs; see `outline`."""
         return self.ask({"outline": choices, "check": check})
 
-    def ask(self, request: Json) -> Json:
-        """Put one request to any worker.
+    def ask(self, request: Json, sleeps: float = 0.0) -> Json:
+        """Put one request to any worker, which may sleep for `sleeps` seconds over it.
 
         Raises:
             WorkerLost: the worker died or hung over it; another is there in its place.
             WorkerRefused: it says that the request cannot be done.
         """
         with self.worker() as worker:
-            return worker.ask(request)
+            return worker.ask(request, sleeps)
 
     @contextlib.contextmanager
     def worker(self) -> Iterator[_Process]:

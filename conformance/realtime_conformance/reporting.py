@@ -64,7 +64,7 @@ def report_of(plan: Plan, parts: Sequence[Json], seconds: float) -> Json:
             for check in CHECKS
         ],
         "gone": [
-            {"fingerprint": issue.fingerprint, "reason": issue.reason}
+            {"fingerprint": issue.fingerprint, "reason": issue.told}
             for issue in baseline.gone(
                 plan.known,
                 plan.profile,

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import attrs
 
@@ -21,8 +21,8 @@ from realtime_conformance.accounts import Account, Moment, tells, words_of
 from realtime_conformance.clients.interface import Client, MissingSeam, Seams, needs
 from realtime_conformance.clock import (
     Deadlock,
+    Loop,
     NeverAtRest,
-    VirtualLoop,
     VirtualTime,
     run_virtual,
 )
@@ -32,7 +32,7 @@ from realtime_conformance.scenario import TICK
 from realtime_conformance.server import ReferenceServer
 from realtime_conformance.setting import SESSION_SECONDS, setting_of
 from realtime_conformance.speaker import SAMPLE_RATE
-from realtime_conformance.stage import Doing, Stage
+from realtime_conformance.stage import Doing, Line, Stage
 from realtime_conformance.transport.memory import MemorySession
 from realtime_protocol.adoption import Adoption
 from realtime_protocol.bounds import UNIT_MS, Scope, one_more_turn
@@ -41,6 +41,8 @@ from realtime_protocol.messages import readings
 from realtime_protocol.rule import Rule
 from realtime_protocol.state import State
 from realtime_protocol.vocabulary import EVENTS
+
+T = TypeVar("T")
 
 FRESH_STEPS = 100
 """Steps after which a fresh turn counts as never ending."""
@@ -133,6 +135,7 @@ class Bench:
     def __init__(
         self, scope: Scope, make_client: Callable[[Seams], Client], bursts: int = 0
     ) -> None:
+        self.scope = scope
         self.machine = Machine(scope.bounds)
         self.fresh = Adoption(self.machine, Machine(one_more_turn(scope)))
         self.needing = {machine: _needing(machine) for machine in (self.machine, self.fresh.target)}
@@ -175,9 +178,17 @@ class Bench:
     def _made(self, choose: Chooser) -> Outcome:
         witness = Witness()
         with witness:
-            outcome = run_virtual(lambda loop: _Run(self, loop, witness).make(choose))
+            outcome = self.conduct(lambda loop: _Run(self, loop, witness).make(choose))
             witness.settle_up(outcome.history)
         return outcome
+
+    def conduct(self, main: Callable[[Loop], Coroutine[Any, Any, T]]) -> T:
+        """Run one run to its end, in virtual time."""
+        return run_virtual(main)
+
+    async def line(self, stage: Stage) -> Line:
+        """What the client of a run connects to: a line in memory."""
+        return MemorySession(stage.accepted, stage.received, stage.hung_up, stage.knocked)
 
     def live(self) -> LiveRun:
         """A run that is chosen step by step."""
@@ -314,7 +325,7 @@ class LiveRun:
 class _Run:
     """One run in the making."""
 
-    def __init__(self, bench: Bench, loop: VirtualLoop, witness: Witness) -> None:
+    def __init__(self, bench: Bench, loop: Loop, witness: Witness) -> None:
         self.bench = bench
         self.loop = loop
         self.machine = bench.machine
@@ -354,7 +365,7 @@ class _Run:
         """
         stage = self.stage
         self.foreign = asyncio.all_tasks()
-        line = MemorySession(stage.accepted, stage.received, stage.hung_up, stage.knocked)
+        line = await self.bench.line(stage)
         stage.enter(line, setting_of(self.machine.bounds), self.bench.make_client)
         self.history.tells = tells(stage.client)
         self._check_calls()
@@ -627,7 +638,7 @@ class _Run:
     def _left(self) -> tuple[str, ...]:
         """What of the client runs on, by kind and name."""
         harness = {*self.foreign, asyncio.current_task()}
-        tasks = (task for task in asyncio.all_tasks() if task not in harness)
+        tasks = (task for task in self.loop.tasks() if task not in harness)
         socket = self.stage.line.socket
         return (
             *sorted(f"task {task.get_coro().__qualname__}" for task in tasks),  # type: ignore[union-attr]

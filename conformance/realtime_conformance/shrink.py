@@ -43,7 +43,8 @@ class Shrunk:
     """The smallest run that was found.
 
     `choices` are those that have to be said; the run goes on by itself. `left_out` is how many
-    fewer steps it takes up to the finding. `minimal` says that the search came to its end: no step
+    fewer steps it takes up to the finding; 0 where it takes more, with fewer disturbances or bursts
+    among them. `minimal` says that the search came to its end: no step
     can be left out. `shown` says that the run that was given shows the violation at all.
     """
 
@@ -86,7 +87,8 @@ def shrink(runs: Runs, choices: Choices, fingerprint: str, budget: int = BUDGET)
     search.best = first
     minimal = search.exhaust()
     best = search.best
-    return Shrunk(best.choices, first.until - best.until, search.runs, minimal)
+    left_out = max(first.until - best.until, 0)
+    return Shrunk(best.choices, left_out, search.runs, minimal)
 
 
 class _Search:

@@ -27,6 +27,7 @@ from realtime_conformance.clients.interface import MissingSeam
 from realtime_conformance.clients.registry import UnknownClient, load
 from realtime_conformance.evidence import HarnessFault
 from realtime_conformance.outline import NotShown, outline
+from realtime_conformance.reality import repeated
 from realtime_conformance.runner import BadChoice, Bench, NoConnection, Outcome, Wanted
 from realtime_conformance.scenario import scope_of
 from realtime_conformance.stepwise import Stepwise
@@ -95,6 +96,12 @@ class Worker:
         self.recorder.begin(request["show"])
         return render(self.bench.run(request["show"]))
 
+    def real(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Make one run in virtual time, and again over a real socket in real time."""
+        bench, choices = self.bench, request["real"]
+        self.recorder.begin(choices)
+        return repeated(bench.scope, bench.make_client, bench.bursts, choices, request["most"])
+
     def trail(self, request: dict[str, Any]) -> dict[str, Any]:
         """Make one run and say which steps it took."""
         return trail(self.bench.run(request["trail"]))
@@ -162,6 +169,7 @@ def findings(outcome: Outcome) -> list[tuple[str, str, str, str]]:
 
 KINDS = {
     "show": Worker.show,
+    "real": Worker.real,
     "trail": Worker.trail,
     "follow": Worker.follow,
     "outline": Worker.outline,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from types import TracebackType
 
 import aiohttp
@@ -52,7 +53,8 @@ class LoopbackSocket:
                 self.closed = True
                 await self._end.close(code=frame)
             else:
-                await self._end.send_str(frame)
+                with suppress(ConnectionError):  # what is said to one that has gone is lost
+                    await self._end.send_str(frame)
 
 
 class LoopbackServer:
