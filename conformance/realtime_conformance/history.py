@@ -87,6 +87,8 @@ class History:
     fresh_tried: bool = False
     """The run came as far as its fresh turn."""
     fresh_done: bool = False
+    beta: bool = False
+    """The client speaks the names before GA."""
     tells: tuple[str, ...] = ()
     """The calls by which the client tells of itself."""
     accounts: list[Account] = attrs.field(factory=list)

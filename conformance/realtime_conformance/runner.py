@@ -407,6 +407,7 @@ class _Run:
 
     def outcome(self) -> Outcome:
         """What was offered and what happened so far."""
+        self.history.beta = self.stage.beta
         return Outcome(self.offers, self.history, self.turns)
 
     @property

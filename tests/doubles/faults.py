@@ -410,6 +410,14 @@ FAULTS = _named(
         scope="aside",
     ),
     Fault(
+        "misplaces-speed",
+        faulty_sessions.MisplacesSpeed,
+        "well-formed-event",
+        "violation",
+        "the server refuses a key that it does not know, and the speed stays as it was",
+        scope="updates",
+    ),
+    Fault(
         "forgets-instructions",
         faulty_sessions.ForgetsInstructions,
         "session-goes-on",

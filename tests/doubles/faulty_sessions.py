@@ -292,6 +292,15 @@ class DeletesAside(SummarizingClient):
 # what the app changes
 
 
+class MisplacesSpeed(ReferenceClient):
+    """Changes how fast the agent speaks where the beta protocol had it."""
+
+    def update_options(self) -> None:
+        """Name a key that the session has not."""
+        self.speed = 1.2
+        self.update(speed=self.speed)
+
+
 class ForgetsInstructions(ReferenceClient):
     """Puts a change of the instructions off while a response is active, and forgets it."""
 

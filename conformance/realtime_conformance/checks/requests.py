@@ -1,4 +1,4 @@
-"""Requests: nothing that the server rejects, nothing twice, nothing that no rule explains."""
+"""Requests: well formed, nothing that the server rejects, nothing twice, nothing unexplained."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from realtime_conformance.checks.interface import Check, Finding, Judgement, enabling, judged
 from realtime_conformance.history import Entry, History
+from realtime_conformance.schema import wrong
 
 CANCEL = "response.cancel"
 
@@ -123,7 +124,36 @@ def _unexplained(history: History) -> Iterator[Finding]:
             )
 
 
+def _well_formed(history: History) -> Judgement:
+    sent = [
+        (position, entry)
+        for position, entry in enumerate(history.entries)
+        if entry.message is not None and (entry.rule is None or entry.rule.is_client)
+    ]
+    return judged(len(sent), _malformed(history, sent))
+
+
+def _malformed(history: History, sent: list[tuple[int, Entry]]) -> Iterator[Finding]:
+    for position, entry in sent:
+        fault = wrong(entry.message, beta=history.beta)
+        if fault is not None:
+            yield Finding(
+                "violation",
+                position,
+                f"{entry.act} {fault.path}",
+                enabling(history.disturbance(position)),
+                f"{entry.act} is malformed at {fault.path}: {fault.text}",
+            )
+
+
 CHECKS = (
+    Check(
+        "well-formed-event",
+        "Every event that the client sends has the shape that its type has, and no key besides.",
+        "the client sent an event",
+        "SDK RealtimeClientEvent; facts 8 #18: an unknown key is rejected",
+        _well_formed,
+    ),
     Check(
         "permitted-message",
         "Everything the client sends, and everything it tells the speaker, is a step that some "
