@@ -28,7 +28,9 @@ Sleep = frozenset[int]
 WAVE = 768
 """Runs in one wave."""
 BATCH = 24
-"""Runs in one request."""
+"""Most runs in one request."""
+SPREAD = 16
+"""Requests that a wave is spread over if it has as many runs: none who makes them is to idle."""
 
 
 @attrs.frozen
@@ -114,8 +116,9 @@ class Strategy(Protocol):
 
 def batches(runs: Sequence[Any], kind: str, **more: Any) -> list[Json]:
     """Requests for runs, a batch each."""
-    starts = range(0, len(runs), BATCH)
-    return [{kind: list(runs[start : start + BATCH]), **more} for start in starts]
+    size = min(BATCH, max(1, len(runs) // SPREAD))
+    starts = range(0, len(runs), size)
+    return [{kind: list(runs[start : start + size]), **more} for start in starts]
 
 
 def size(request: Json) -> int:
