@@ -26,6 +26,7 @@ Json = dict[str, Any]
 
 
 UNTOLD = (
+    "well-formed-event",
     "reply-is-heard",
     "interrupted-is-silent",
     "call-is-answered",
@@ -33,8 +34,8 @@ UNTOLD = (
     "call-is-kept",
     *(check.id for family in (memory, heard, promises, errors) for check in family.CHECKS),
 )
-"""Checks of what is heard, of what did not happen, and of what a client says of itself, which no
-file looks at yet."""
+"""Checks of the shape of a message, of what is heard, of what did not happen, and of what a client
+says of itself, which no file looks at yet."""
 
 CORRECTIONS = ["conversation.item.delete", "conversation.item.truncate"]
 """What a client sends so that the conversation holds no more than was heard."""
